@@ -1,0 +1,3 @@
+from hilbert.pipeline.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The steps of both stages as plain functions."""

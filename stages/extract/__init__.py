@@ -1,0 +1,1 @@
+"""Stage one: recordings and transcripts to features of frozen encoders."""

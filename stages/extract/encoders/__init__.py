@@ -1,0 +1,1 @@
+"""Frozen encoders; the only folder that imports transformers."""

@@ -1,0 +1,1 @@
+"""Stage two: from the store alone to a scored model."""

@@ -1,0 +1,1 @@
+"""Data at rest: the feature store and the types that pass through it."""

@@ -1,0 +1,28 @@
+"""What can go wrong, said so that a user can mend it."""
+
+
+class HilbertError(Exception):
+    """Anything the user can mend; printed as one line, without a traceback.
+
+    The message says what is wrong, with the name and the number, then what to do.
+    """
+
+
+class CorpusError(HilbertError):
+    """The corpus table cannot be used; names the row and the column."""
+
+
+class DocumentError(HilbertError):
+    """One document cannot be processed; the others can.
+
+    The message does not repeat the document's id (the caller knows it), holds no text of
+    the transcript and no absolute path: it is kept in the store's manifest.
+    """
+
+
+class StoreError(HilbertError):
+    """The feature store cannot be read or written."""
+
+
+class FitError(HilbertError):
+    """The labels, groups or features do not allow the fit that was asked for."""

@@ -1,0 +1,108 @@
+"""Digests of files, remembered outside the store so that an unchanged file is not read again.
+
+A digest is trusted while size, modification time, change time and inode are what they were.
+The change time cannot be set by a user, so a file replaced by one of the same size and
+modification time is noticed. The cache is local and may be deleted at any time.
+"""
+
+import hashlib
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hilbert.store.keys import DIGEST_BYTES
+
+_READ_BYTES = 1 << 20
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
+    " ctime_ns INTEGER, inode INTEGER, digest TEXT) WITHOUT ROWID"
+)
+
+
+def cache_folder() -> Path:
+    """``$HILBERT_CACHE``, else ``$XDG_CACHE_HOME/hilbert``, else ``~/.cache/hilbert``."""
+    if own := os.environ.get("HILBERT_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "hilbert"
+
+
+def digest_file(path: Path) -> str:
+    """Hexadecimal blake2b digest of a file's bytes, read in blocks."""
+    hasher = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+class FileDigests:
+    """Digests of files through a cache; a context manager that saves what it learnt.
+
+    Parameters
+    ----------
+    rehash : bool
+        Read every file again, whatever the cache says.
+
+    Notes
+    -----
+    Where the cache cannot be opened or written (a full or read-only disk), every file is
+    read: slower, never wrong.
+    """
+
+    def __init__(self, *, rehash: bool = False) -> None:
+        self._rehash = rehash
+        self._known: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+        self._learnt: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+
+    def __enter__(self) -> Self:
+        if not self._rehash:
+            with suppress(sqlite3.Error, OSError), closing(_connect()) as db:
+                rows = db.execute("SELECT path, size, mtime_ns, ctime_ns, inode, digest FROM files")
+                self._known = {row[0]: (row[1:5], row[5]) for row in rows}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._learnt:
+            return
+        rows = [(path, *stamp, known) for path, (stamp, known) in self._learnt.items()]
+        with suppress(sqlite3.Error, OSError), closing(_connect()) as db, db:
+            db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def of(self, path: Path) -> str:
+        """Digest of the file at `path`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        """
+        name = str(path.absolute())
+        before = _stamp(path)
+        if (known := self._known.get(name)) and known[0] == before:
+            return known[1]
+        found = digest_file(path)
+        if _stamp(path) == before:  # not remembered when it changed while being read
+            self._known[name] = self._learnt[name] = (before, found)
+        return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int, int]:
+    stat = path.stat()
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+def _connect() -> sqlite3.Connection:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    db = sqlite3.connect(folder / "file-digests.sqlite", timeout=5)
+    db.execute(_TABLE)
+    return db
