@@ -8,6 +8,8 @@ modification time is noticed. The cache is local and may be deleted at any time.
 import hashlib
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,7 @@ from typing import Self
 
 from hilbert.store.keys import DIGEST_BYTES
 
+SETTLED_NS = 2_000_000_000
 _READ_BYTES = 1 << 20
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
@@ -85,14 +88,40 @@ class FileDigests:
         OSError
             If it cannot be read.
         """
-        name = str(path.absolute())
+        return self.derived(path, "", digest_file)
+
+    def derived(self, path: Path, kind: str, compute: Callable[[Path], str]) -> str:
+        """``compute(path)``, remembered under `kind` while the file stays as it is.
+
+        Parameters
+        ----------
+        path : Path
+        kind : str
+            Tells what `compute` derives apart from what others derive of the same file.
+        compute : callable
+            A pure function of the file's content.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        name = f"{path.absolute()}\0{kind}" if kind else str(path.absolute())
         before = _stamp(path)
         if (known := self._known.get(name)) and known[0] == before:
             return known[1]
-        found = digest_file(path)
-        if _stamp(path) == before:  # not remembered when it changed while being read
+        found = compute(path)
+        if _stamp(path) == before and _is_settled(before):
             self._known[name] = self._learnt[name] = (before, found)
         return found
+
+
+def _is_settled(stamp: tuple[int, int, int, int]) -> bool:
+    """Whether a later change is sure to get another change time than the one in `stamp`.
+
+    Clocks of file systems advance in steps of up to two seconds.
+    """
+    return time.time_ns() - stamp[2] > SETTLED_NS
 
 
 def _stamp(path: Path) -> tuple[int, int, int, int]:

@@ -1,0 +1,66 @@
+"""The command line: ``hilbert COMMAND``. Commands are imported when they are called."""
+
+import importlib
+import sys
+
+import click
+
+import hilbert
+
+COMMANDS = {
+    "extract": "Encode a corpus into a feature store; only what changed is run again.",
+    "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
+    "predict": "Score new recordings with a run's model.",
+}
+
+
+class _Commands(click.Group):
+    """Lists the commands without importing them, and ends errors in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"hilbert.pipeline.cli_{name}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__}.command is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        from hilbert.store.errors import HilbertError
+
+        try:
+            return super().invoke(ctx)
+        except (HilbertError, OSError) as error:
+            if ctx.params["debug"]:
+                raise
+            click.echo(f"Error: {_one_line(error)}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("Stopped. What was committed is kept; run the command again.", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(hilbert.__version__, prog_name="hilbert")
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+def main(debug: bool) -> None:
+    """Document-level representations of long speech recordings, and predictions from them.
+
+    In a folder with a corpus.csv: `hilbert extract`, then `hilbert fit --target LABEL`.
+    """
+
+
+def _one_line(error: Exception) -> str:
+    """The message; of an error of the system its kind and the file's name, not its path."""
+    if isinstance(error, OSError) and error.strerror:
+        name = str(error.filename or "").rsplit("/", 1)[-1]
+        return f"{error.strerror}: {name}" if name else error.strerror
+    return str(error)

@@ -1,0 +1,253 @@
+"""Read and check the corpus table: one row a document.
+
+CSV, TSV, JSON Lines and Parquet, told apart by the file's ending. Relative paths resolve
+against the table's folder. Every column that is not reserved may be a target or a group.
+"""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilbert.store.errors import CorpusError
+from hilbert.store.types import Document, Seconds, Span
+
+RESERVED = (
+    "id",
+    "audio",
+    "transcript",
+    "text",
+    "group",
+    "split",
+    "speaker",
+    "start",
+    "end",
+    "exclude",
+    "transcript_offset",
+    "language",
+)
+
+Cells = Mapping[str, str]
+"""One row: column name to text, empty cells as empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The documents of a table, in its order; `columns` are those that are not reserved."""
+
+    name: str
+    documents: tuple[Document, ...]
+    columns: tuple[str, ...]
+
+
+def read_corpus(path: Path) -> Corpus:
+    """Read and check a corpus table.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with at least a column ``id`` and
+        one of ``audio``, ``transcript`` and ``text``.
+
+    Raises
+    ------
+    CorpusError
+        At the first thing that is wrong, naming the row and the column. Rows are numbered as
+        a spreadsheet or an editor shows them, the header of a CSV being row 1. That a file
+        named in the table is missing is no error here: the other documents can be done.
+    """
+    readers: dict[str, Callable[[Path], Iterator[tuple[int, Cells]]]] = {
+        ".csv": _read_csv,
+        ".tsv": _read_csv,
+        ".jsonl": _read_jsonl,
+        ".parquet": _read_parquet,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise CorpusError(f"{path.name} is not a .csv, .tsv, .jsonl or .parquet file")
+    if not path.is_file():
+        raise CorpusError(
+            f"there is no corpus table {path.name}; give its path: hilbert extract CORPUS"
+        )
+    try:
+        rows = list(reader(path))
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path.name} is not UTF-8 (byte {error.start});"
+            f" convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
+        ) from None
+    if not rows:
+        raise CorpusError(f"{path.name} has no rows")
+    columns = tuple(dict.fromkeys(name for _, cells in rows for name in cells))
+    _check_columns(path.name, columns)
+    documents = _documents(path, rows)
+    return Corpus(path.name, documents, tuple(c for c in columns if c not in RESERVED))
+
+
+def _check_columns(table: str, columns: tuple[str, ...]) -> None:
+    if "id" not in columns:
+        raise CorpusError(f"{table} has no column id; it has: {', '.join(columns)}")
+    if not {"audio", "transcript", "text"} & set(columns):
+        raise CorpusError(f"{table} has none of the columns audio, transcript and text")
+
+
+def _documents(path: Path, rows: list[tuple[int, Cells]]) -> tuple[Document, ...]:
+    first_rows: dict[str, int] = {}
+    documents = []
+    for number, cells in rows:
+        row = _Row(path, number, cells)
+        document = _document(row)
+        if (first := first_rows.setdefault(document.id, number)) != number:
+            raise row.error("id", f"{document.id!r} is already the id of row {first}")
+        documents.append(document)
+    return tuple(documents)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Cells of one row, and errors that say where they stand."""
+
+    table: Path
+    number: int
+    cells: Cells
+
+    def error(self, column: str, what: str) -> CorpusError:
+        return CorpusError(f"{self.table.name}, row {self.number}, column {column}: {what}")
+
+    def text(self, column: str) -> str | None:
+        return self.cells.get(column, "").strip() or None
+
+    def path(self, column: str) -> Path | None:
+        value = self.text(column)
+        if value is not None and "\0" in value:
+            raise self.error(column, "the path holds a zero byte")
+        return None if value is None else self.table.parent / value
+
+    def seconds(self, column: str, value: str | None) -> Seconds | None:
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(column, f"{value!r} is not a number of seconds")
+        return number
+
+
+def _document(row: _Row) -> Document:
+    identity = row.text("id")
+    if identity is None:
+        raise row.error("id", "is empty")
+    if not identity.isprintable():
+        raise row.error("id", "holds a line break or another character that cannot be printed")
+    audio, transcript, text = row.path("audio"), row.path("transcript"), row.text("text")
+    if transcript and text:
+        raise row.error("text", f"document {identity} has a transcript file and a text; keep one")
+    if not (audio or transcript or text):
+        raise row.error("audio", f"document {identity} has neither audio nor transcript nor text")
+    start, end = _clip(row)
+    return Document(
+        id=identity,
+        audio=audio,
+        transcript=transcript,
+        text=text,
+        group=row.text("group"),
+        columns={name: row.text(name) for name in row.cells if name not in RESERVED},
+        speaker=row.text("speaker"),
+        start_s=start,
+        end_s=end,
+        exclude=_excluded(row),
+        transcript_offset_s=row.seconds("transcript_offset", row.text("transcript_offset")) or 0.0,
+        language=row.text("language"),
+        split=row.text("split"),
+    )
+
+
+def _clip(row: _Row) -> tuple[Seconds | None, Seconds | None]:
+    start = row.seconds("start", row.text("start"))
+    end = row.seconds("end", row.text("end"))
+    if start is not None and start < 0:
+        raise row.error("start", f"{start} s lies before the recording")
+    if end is not None and end <= (start or 0.0):
+        raise row.error("end", f"{end} s is not after the start at {start or 0.0} s")
+    return start, end
+
+
+def _excluded(row: _Row) -> tuple[Span, ...]:
+    """Spans of the column ``exclude``: ``12.5-20; 31-40`` in seconds."""
+    spans = []
+    for piece in filter(None, (piece.strip() for piece in (row.text("exclude") or "").split(";"))):
+        match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*-\s*(\d+(?:\.\d*)?)", piece)
+        span = Span(*map(float, match.groups())) if match else None
+        if span is None or span.duration_s <= 0:
+            raise row.error("exclude", f"{piece!r} is not of the form 12.5-20; 31-40")
+        spans.append(span)
+    return tuple(spans)
+
+
+def _read_csv(path: Path) -> Iterator[tuple[int, Cells]]:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            for name in header:
+                if header.count(name) > 1:
+                    raise CorpusError(f"{path.name}, row 1: the column {name!r} stands twice")
+            for number, cells in enumerate(reader, start=2):
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(header):
+                    raise CorpusError(
+                        f"{path.name}, row {number}, column"
+                        f" {header[min(len(cells), len(header)) - 1]}: the row has {len(cells)}"
+                        f" cells, the header {len(header)}; quote cells that hold the delimiter"
+                    )
+                yield number, dict(zip(header, cells, strict=True))
+        except csv.Error as error:
+            raise CorpusError(f"{path.name}, line {reader.line_num}: {error}") from None
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[int, Cells]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise CorpusError(f"{path.name}, row {number}: not JSON ({error})") from None
+            if not isinstance(row, dict):
+                raise CorpusError(f"{path.name}, row {number}: not a JSON object")
+            yield number, _as_text(path, number, row)
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, Cells]]:
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise CorpusError(f"{path.name} cannot be read as Parquet: {error}") from None
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield number, _as_text(path, number, row)
+
+
+def _as_text(path: Path, number: int, row: Mapping[str, object]) -> Cells:
+    """Cells of a typed row as text; whole numbers stored as 3.0 read as 3, as in a CSV."""
+    cells = {}
+    for name, value in row.items():
+        if isinstance(value, list | dict):
+            raise CorpusError(f"{path.name}, row {number}, column {name}: is not a single value")
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            cells[name] = ""
+        elif isinstance(value, float) and value.is_integer():
+            cells[name] = str(int(value))
+        else:
+            cells[name] = str(value)
+    return cells

@@ -1,0 +1,87 @@
+"""What a document's segments and features depend on, and which of them are missing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.store import keys
+from hilbert.store.errors import DocumentError
+from hilbert.store.file_digests import FileDigests
+from hilbert.store.segment_table import SegmentSummary
+from hilbert.store.types import Document, EncoderInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Digests of a document's files; None where it has none. The transcript's is salted."""
+
+    audio: str | None
+    transcript: str | None
+
+
+def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs:
+    """Digests of the files of one document.
+
+    Raises
+    ------
+    DocumentError
+        If a file is missing or cannot be read.
+    """
+    audio = None if document.audio is None else _digest(document.audio, "audio", digests)
+    if document.transcript is not None:
+        plain = _digest(document.transcript, "transcript", digests)
+        transcript = keys.digest("transcript", plain, salt=salt)
+    elif document.text is not None:
+        transcript = keys.digest("text", document.text, salt=salt)
+    else:
+        transcript = None
+    return Inputs(audio, transcript)
+
+
+def _digest(path: Path, what: str, digests: FileDigests) -> str:
+    try:
+        return digests.of(path)
+    except FileNotFoundError:
+        reason = f"its {what} file {path.name} does not exist; correct the path in the table"
+    except IsADirectoryError:
+        reason = f"its {what} {path.name} is a folder, not a file"
+    except OSError as error:
+        reason = f"its {what} file {path.name} cannot be read ({error.strerror})"
+    raise DocumentError(reason)
+
+
+def segment_components(
+    document: Document, inputs: Inputs, config: SegmentConfig
+) -> dict[str, object]:
+    """All that decides the segments of a document, by name."""
+    return {
+        "audio": inputs.audio,
+        "transcript": inputs.transcript,
+        "options": asdict(config),
+        "start": document.start_s,
+        "end": document.end_s,
+        "exclude": document.exclude,
+        "transcript_offset": document.transcript_offset_s,
+        "speaker": document.speaker,
+        "language": document.language,
+    }
+
+
+def feature_key(info: EncoderInfo, inputs: Inputs, summary: SegmentSummary) -> str | None:
+    """Key of a document's features under an encoder; None if it lacks the modality."""
+    if info.modality == "audio":
+        if inputs.audio is None or summary.n_audio == 0:
+            return None
+        return keys.audio_feature_key(info.fingerprint, inputs.audio, summary.boundaries)
+    if summary.n_text == 0:
+        return None
+    return keys.text_feature_key(info.fingerprint, summary.texts)
+
+
+def feature_keys(
+    encoders: Mapping[str, EncoderInfo], inputs: Inputs, summary: SegmentSummary
+) -> dict[str, str]:
+    """Keys of a document's features by the encoder's name, without those it lacks."""
+    found = {name: feature_key(info, inputs, summary) for name, info in encoders.items()}
+    return {name: key for name, key in found.items() if key is not None}

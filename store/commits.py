@@ -1,0 +1,127 @@
+"""Commit records: what makes a pack exist. No record, no data.
+
+A record is one JSON file, written after the pack it names is durable. It lists the documents
+of the pack by key with the place and checksum of their rows, and carries a digest of itself.
+The index is the union of all records. Equal keys hold equal vectors, so any record serves;
+the pack with the smallest name is taken, so that all readers agree.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hilbert.store import keys
+from hilbert.store.errors import StoreError
+from hilbert.store.files import Files
+
+Kind = Literal["features", "segments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document's rows in a pack; `about` holds small facts kept in the record itself."""
+
+    key: str
+    first_row: int
+    n_rows: int
+    crc32c: int
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A pack and what lies in it; `provenance` tells how, where and when it was made."""
+
+    pack: str
+    kind: Kind
+    width: int
+    dtype: str
+    n_rows: int
+    entries: tuple[Entry, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the rows of one key lie."""
+
+    commit: Commit
+    entry: Entry
+
+
+def write_commit(files: Files, commit: Commit) -> None:
+    """Write the record of a pack that is durable already."""
+    body = json.loads(keys.canonical(commit))
+    record = {"record": body, "digest": keys.digest("commit", body)}
+    files.put(f"commits/{commit.pack}.json", keys.canonical(record).encode())
+
+
+def read_commit(files: Files, name: str) -> Commit:
+    """Read a record by its file's name.
+
+    Raises
+    ------
+    StoreError
+        If its content is not what was written.
+    """
+    try:
+        record = json.loads(files.get(f"commits/{name}"))
+        body = record["record"]
+        if keys.digest("commit", body) != record["digest"]:
+            raise ValueError("digest differs")
+        entries = tuple(Entry(**entry) for entry in body.pop("entries"))
+        return Commit(**body, entries=entries)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"the commit record {name} is damaged") from error
+
+
+class Index:
+    """Places of all committed keys, grown as other writers commit."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._seen: set[str] = set()
+        self._places: dict[str, Place] = {}
+        self.damaged: tuple[str, ...] = ()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the records that came since; damaged ones are listed in `damaged`."""
+        for name in _record_names(self._files):
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            try:
+                self._take(read_commit(self._files, name))
+            except StoreError:
+                self.damaged = (*self.damaged, name)
+            except FileNotFoundError:
+                continue  # deleted since it was listed
+
+    def _take(self, commit: Commit) -> None:
+        for entry in commit.entries:
+            known = self._places.get(entry.key)
+            if known is None or commit.pack < known.commit.pack:
+                self._places[entry.key] = Place(commit, entry)
+
+    def find(self, key: str) -> Place | None:
+        return self._places.get(key)
+
+    def missing(self, wanted: Sequence[str]) -> list[str]:
+        """Those of `wanted` that no record holds, in order."""
+        return [key for key in wanted if key not in self._places]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _record_names(files: Files) -> Iterator[str]:
+    return (
+        name
+        for name in files.list("commits")
+        if name.removesuffix(".json") + ".json" == name and name != "zarr.json"
+    )

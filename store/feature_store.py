@@ -1,0 +1,267 @@
+"""The feature store: open, read, write, publish."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from hilbert.store import packs, segment_table
+from hilbert.store.commits import Index, Kind, Place
+from hilbert.store.errors import StoreError
+from hilbert.store.files import Files, LocalFiles
+from hilbert.store.manifest import (
+    Manifest,
+    generations,
+    merge,
+    read_manifest,
+    write_manifest,
+)
+from hilbert.store.pack_writer import PackLimits, PackWriter
+from hilbert.store.segment_table import SegmentSummary
+from hilbert.store.types import EncoderInfo, Features, Segment
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What is decided once for a store, when it is created.
+
+    Attributes
+    ----------
+    salt : str
+        Hexadecimal; digests of texts are keyed with it.
+    precision : str
+        Arithmetic of audio encoders, so that all machines that extend the store agree.
+    format_version : int
+        Raised when older versions could no longer read the store.
+    """
+
+    salt: str
+    precision: str
+    format_version: int = FORMAT_VERSION
+
+
+def open_store(path: str | Path) -> "FeatureStore":
+    """Open a feature store for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        The store's folder, for example ``feats.zarr``.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or it is of a newer format.
+    """
+    files = LocalFiles(Path(path))
+    return FeatureStore(files, _read_root(files, Path(path).name))
+
+
+def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
+    """Open the store at `path`, creating it first if nothing is there.
+
+    Raises
+    ------
+    StoreError
+        If something other than a store is at `path`.
+    """
+    place = Path(path)
+    files = LocalFiles(place)
+    if place.exists() and not (place / "zarr.json").exists() and _in_use(place):
+        raise StoreError(f"{place.name} exists and is not a feature store; choose another --store")
+    if not (place / "zarr.json").exists():
+        root = Root(salt=secrets.token_hex(32), precision=precision)
+        _create_once(files, "zarr.json", _group({"hilbert": asdict(root)}))
+    for folder in ("packs", "commits", "manifests"):
+        if not (place / folder / "zarr.json").exists():
+            _create_once(files, f"{folder}/zarr.json", _group({}))
+    return open_store(place)
+
+
+class FeatureStore:
+    """Features of documents under frozen encoders; made by `open_store`.
+
+    Reading goes through one manifest, the latest when the store was opened. Call `refresh`
+    to see what came since.
+    """
+
+    def __init__(self, files: Files, root: Root) -> None:
+        self.files = files
+        self.root = root
+        self.index = Index(files)
+        self._checked: set[str] = set()
+
+    @property
+    def salt(self) -> bytes:
+        return bytes.fromhex(self.root.salt)
+
+    # ---- reading ---------------------------------------------------------------------------
+
+    @cached_property
+    def _latest(self) -> Manifest:
+        numbers = generations(self.files)
+        return read_manifest(self.files, numbers[-1]) if numbers else Manifest(0)
+
+    @cached_property
+    def _rows(self) -> dict[str, Any]:
+        return {row.id: row for row in self._latest.rows}
+
+    def manifest(self, generation: int | None = None) -> Manifest:
+        """The latest manifest, or a numbered one; generation 0 stands for an empty store."""
+        return self._latest if generation is None else read_manifest(self.files, generation)
+
+    def documents(self) -> tuple[str, ...]:
+        """Ids of the documents of the latest manifest, sorted."""
+        return tuple(self._rows)
+
+    def encoders(self) -> dict[str, EncoderInfo]:
+        """Encoders by the name under which `read` knows them."""
+        return dict(self._latest.encoders)
+
+    def read(self, document: str, encoder: str) -> Features:
+        """Features of one document under one encoder, as ``(x, times)``.
+
+        Returns
+        -------
+        Features
+            ``x``, float16 of shape (n_segments, dim), and ``times``, float64 of shape
+            (n_segments, 2), in seconds, NaN where unknown.
+
+        Raises
+        ------
+        KeyError
+            If the store does not have the document, the encoder, or the pair.
+        StoreError
+            If what is stored is damaged.
+        """
+        row = self._rows[document]
+        info = self._latest.encoders[encoder]
+        return self.read_keys(row.segment_key, row.feature_keys[encoder], info)
+
+    def read_keys(self, segment_key: str, feature_key: str, info: EncoderInfo) -> Features:
+        """Features by their keys; the way to read the rows of an older manifest."""
+        x = self.rows_at(self._place(feature_key))
+        times = segment_table.times_of(self.rows_at(self._place(segment_key)), info.modality)
+        return Features(x, times)
+
+    def segments(self, document: str) -> tuple[Segment, ...]:
+        """Segments of one document, audio before text, without their texts."""
+        return self.segments_under(self._rows[document].segment_key)
+
+    def segments_under(self, segment_key: str) -> tuple[Segment, ...]:
+        """Segments by their key."""
+        place = self._place(segment_key)
+        return segment_table.from_rows(self.rows_at(place), place.entry.about["speakers"])
+
+    def summary(self, segment_key: str) -> SegmentSummary | None:
+        """Facts about the segments under a key, or None if they are not stored."""
+        place = self.index.find(segment_key)
+        return None if place is None else SegmentSummary.from_json(dict(place.entry.about))
+
+    def refresh(self) -> None:
+        """See what other writers have committed and published since."""
+        self.index.refresh()
+        for name in ("_latest", "_rows"):
+            self.__dict__.pop(name, None)
+
+    def _place(self, key: str) -> Place:
+        place = self.index.find(key)
+        if place is None:
+            raise StoreError(
+                "the store's manifest names features that no commit record holds;"
+                " run `hilbert extract` again to restore them"
+            )
+        return place
+
+    def rows_at(self, place: Place) -> NDArray[Any]:
+        """The rows at a place, shape (n_rows, width); checked against their checksum."""
+        commit, entry = place.commit, place.entry
+        row_bytes = commit.width * np.dtype(commit.dtype).itemsize
+        try:
+            if commit.pack not in self._checked:
+                packs.check_layout(self.files, commit.pack, commit.n_rows, row_bytes)
+                self._checked.add(commit.pack)
+            data = packs.read_rows(
+                self.files, commit.pack, entry.first_row, entry.n_rows, row_bytes
+            )
+        except FileNotFoundError:
+            raise StoreError(f"pack {commit.pack} is gone from the store") from None
+        if google_crc32c.value(data) != entry.crc32c:
+            raise StoreError(f"pack {commit.pack} is damaged")
+        return np.frombuffer(data, commit.dtype).reshape(entry.n_rows, commit.width)
+
+    # ---- writing ---------------------------------------------------------------------------
+
+    def writer(
+        self,
+        kind: Kind,
+        *,
+        provenance: Mapping[str, Any] | None = None,
+        limits: PackLimits | None = None,
+    ) -> PackWriter:
+        """A context manager to which rows of documents are added; see `PackWriter`."""
+        return PackWriter(
+            self.files, kind, provenance=provenance or {}, limits=limits or PackLimits()
+        )
+
+    def publish(self, manifest: Manifest, *, prune: bool = False) -> Manifest:
+        """Make `manifest` the latest generation, merged with what is there.
+
+        Returns
+        -------
+        Manifest
+            The generation that holds it; the latest one, unwritten, if nothing differs.
+        """
+        while True:
+            self.refresh()
+            old = self._latest
+            new = merge(old, manifest, prune=prune)
+            if (new.rows, new.encoders) == (old.rows, old.encoders) and old.generation:
+                return old
+            try:
+                write_manifest(self.files, new)
+            except FileExistsError:
+                continue
+            self.refresh()
+            return new
+
+
+def _group(attributes: dict[str, object]) -> bytes:
+    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    return json.dumps(group, indent=1).encode()
+
+
+def _create_once(files: Files, name: str, data: bytes) -> None:
+    try:
+        files.put(name, data)
+    except FileExistsError:
+        return  # another process created it at the same time; what it wrote holds
+
+
+def _in_use(place: Path) -> bool:
+    return not place.is_dir() or any(not p.name.startswith(".tmp-") for p in place.iterdir())
+
+
+def _read_root(files: Files, name: str) -> Root:
+    try:
+        attributes = json.loads(files.get("zarr.json"))["attributes"]["hilbert"]
+        version = attributes["format_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"{name} is not a feature store; make one with `hilbert extract --store {name}`"
+        ) from None
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"{name} has format {version}, this version reads up to {FORMAT_VERSION};"
+            " upgrade with `pip install -U hilbert-speech`"
+        )
+    return Root(**attributes)

@@ -1,0 +1,108 @@
+"""The five storage operations; the only place that touches storage.
+
+A name is a relative path with forward slashes. A file appears whole or not at all and never
+changes afterwards, so that readers need no lock and writers cannot disturb each other.
+"""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+_TEMPORARY = ".tmp-"
+
+
+class Files(Protocol):
+    """What a place must offer to hold a store."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Create a file, durably and whole; ``FileExistsError`` if the name is taken."""
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file from `start`, all or `length` of them; ``FileNotFoundError``."""
+
+    def list(self, folder: str) -> Iterator[str]:
+        """Names of the files and folders directly in `folder`, without the folder's name."""
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes; ``FileNotFoundError``."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file; nothing happens if it is gone already."""
+
+
+class LocalFiles:
+    """Files below a folder of a local or network disk.
+
+    The folder is made when first written to, readable by its owner only.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, name: str, data: bytes) -> None:
+        path = self.root / name
+        self._make_folder(path.parent)
+        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        try:
+            _write_durably(temporary, data)
+            os.link(temporary, path)  # unlike a rename, fails if the name is taken
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        with (self.root / name).open("rb", buffering=0) as file:
+            file.seek(start)
+            return file.read() if length is None else _read_exactly(file.fileno(), length)
+
+    def list(self, folder: str) -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
+            names = [entry.name for entry in entries]
+            yield from sorted(name for name in names if not name.startswith(_TEMPORARY))
+
+    def size(self, name: str) -> int:
+        return (self.root / name).stat().st_size
+
+    def delete(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        if folder != self.root:
+            self._make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(folder.parent)
+        else:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb", buffering=0) as file:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+
+
+def _read_exactly(descriptor: int, length: int) -> bytes:
+    """Up to `length` bytes; fewer only at the end of the file."""
+    blocks = []
+    while length and (block := os.read(descriptor, length)):
+        blocks.append(block)
+        length -= len(block)
+    return b"".join(blocks)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in `folder` survive a power cut, where the system allows it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,103 @@
+"""Keys: equal inputs have equal keys, different ones different keys, in every process."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hilbert.store import keys
+from hilbert.store.types import Segment
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def same(a: object, b: object) -> bool:
+    """Equality that tells True from 1 and 1 from 1.0, as canonical JSON does."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
+    return type(a) is type(b) and repr(a) == repr(b)
+
+
+@given(plain, plain)
+def test_equal_values_and_only_they_have_equal_digests(a: object, b: object) -> None:
+    assert (keys.digest("k", a) == keys.digest("k", b)) == same(a, b)
+
+
+@given(st.dictionaries(st.text(), plain, max_size=6))
+def test_the_order_of_names_does_not_matter(value: dict[str, object]) -> None:
+    assert keys.digest("k", value) == keys.digest("k", dict(reversed(value.items())))
+
+
+@given(st.text(), st.text(), st.text())
+def test_nothing_collides_through_concatenation(a: str, b: str, c: str) -> None:
+    if (a, b + c) != (a + b, c):
+        assert keys.digest("k", [a, b + c]) != keys.digest("k", [a + b, c])
+    assert keys.digest(a, b) != keys.digest(a + "x", b)
+
+
+def test_the_kind_and_the_salt_are_part_of_a_digest() -> None:
+    digests = {
+        keys.digest("a", 1),
+        keys.digest("b", 1),
+        keys.digest("a", 1, salt=b"x"),
+        keys.digest("a", 1, salt=b"y"),
+    }
+    assert len(digests) == 4
+
+
+def test_digests_are_the_same_in_every_process() -> None:
+    code = "from hilbert.store import keys; print(keys.digest('k', {'b': [1.5, None], 'a': 'é'}))"
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert runs == {keys.digest("k", {"a": "é", "b": (1.5, None)})}
+
+
+@dataclass(frozen=True)
+class Opaque:
+    inner: object
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {3}}, b"bytes", Opaque(object())])
+def test_what_has_no_canonical_form_is_refused(value: object) -> None:
+    with pytest.raises(TypeError):
+        keys.digest("k", value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [-float("inf")]])
+def test_numbers_that_are_not_finite_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="cannot hold"):
+        keys.digest("k", value)
+
+
+def test_boundaries_ignore_texts_and_texts_ignore_times() -> None:
+    one = [Segment("text", "P", 0.0, 1.0, "hello", 1)]
+    retimed = [Segment("text", "P", 0.5, 1.5, "hello", 1)]
+    reworded = [Segment("text", "P", 0.0, 1.0, "goodbye", 1)]
+    other_speaker = [Segment("text", "Q", 0.0, 1.0, "hello", 1)]
+    assert keys.texts_digest(one, salt=b"s") == keys.texts_digest(retimed, salt=b"s")
+    assert keys.texts_digest(one, salt=b"s") != keys.texts_digest(reworded, salt=b"s")
+    assert keys.texts_digest(one, salt=b"s") != keys.texts_digest(one, salt=b"t")
+    assert keys.boundaries_digest(one) == keys.boundaries_digest(reworded)
+    assert keys.boundaries_digest(one) != keys.boundaries_digest(retimed)
+    assert keys.boundaries_digest(one) != keys.boundaries_digest(other_speaker)
