@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import read_corpus
-from hilbert.pipeline.extract import ExtractOptions, ExtractReport, extract
+from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderOptions
 from hilbert.stages.extract.segment import SegmentConfig
 
@@ -74,7 +76,9 @@ def command(corpus: Path, store: Path, as_json: bool, **flags: Any) -> None:
         segments=common.pick(SegmentConfig, flags),
         **{name: flags[name] for name in _PLAIN},
     )
-    report = extract(read_corpus(corpus), store, options)
+    table = read_corpus(corpus)
+    encoders = choose_encoders(table, options, store_precision(store))
+    report = extract(table, store, encoders, options)
     if as_json:
         common.print_json(_as_json(report))
     else:

@@ -106,7 +106,7 @@ class FileDigests:
         OSError
             If the file cannot be read.
         """
-        name = f"{path.absolute()}\0{kind}" if kind else str(path.absolute())
+        name = f"{path.absolute()}\n{kind}" if kind else str(path.absolute())
         before = _stamp(path)
         if (known := self._known.get(name)) and known[0] == before:
             return known[1]

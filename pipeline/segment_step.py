@@ -1,0 +1,86 @@
+"""Cut the documents whose segments are not stored yet."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from hilbert.pipeline import plan, provenance
+from hilbert.pipeline.progress import show_progress
+from hilbert.pipeline.session import SegmentedWork, Session, Work
+from hilbert.stages.extract.audio import probe
+from hilbert.stages.extract.segment import SegmentConfig, segment_document
+from hilbert.stages.extract.transcript import parse_transcript, read_transcript
+from hilbert.store import keys
+from hilbert.store.errors import DocumentError
+from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
+from hilbert.store.types import Document, Segment
+
+CHANGED = "its files changed while they were read; run the command again"
+
+
+def segment_works(session: Session, works: Sequence[Work]) -> list[SegmentedWork]:
+    """Store the segments of `works` that are missing; leaves out the documents that fail."""
+    missing = [work for work in works if work.segment_key not in session.store.index]
+    if missing:
+        _segment(session, missing)
+        session.store.index.refresh()
+    found = [(work, session.store.summary(work.segment_key)) for work in works]
+    return [
+        SegmentedWork(w.document, w.inputs, w.components, w.segment_key, summary)
+        for w, summary in found
+        if summary is not None
+    ]
+
+
+def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...]:
+    """Read the files of one document and cut it, audio segments before text segments.
+
+    Raises
+    ------
+    DocumentError
+        If its audio or transcript cannot be used.
+    """
+    turns = None
+    if document.transcript is not None:
+        turns = read_transcript(document.transcript)
+    elif document.text is not None:
+        turns = parse_transcript(document.text.encode())
+    duration_s = None if document.audio is None else probe(document.audio).duration_s
+    return segment_document(turns, duration_s, config, document=document)
+
+
+def _segment(session: Session, missing: Sequence[Work]) -> None:
+    with (
+        show_progress("segment", len(missing), "documents") as progress,
+        session.store.writer(
+            "segments", provenance=provenance.of_segments(), limits=session.limits
+        ) as writer,
+    ):
+        for work in missing:
+            try:
+                segments = segments_of(work.document, session.options.segments)
+                _check_unchanged(session, work)
+            except DocumentError as error:
+                session.fail([work], str(error))
+            else:
+                summary = _summarise(segments, work, session.store.salt)
+                writer.add(work.segment_key, to_rows(segments, summary.speakers), asdict(summary))
+            progress.advance()
+
+
+def _check_unchanged(session: Session, work: Work) -> None:
+    """Segments of a file that changed since its digest was taken must not get its key."""
+    if plan.read_inputs(work.document, session.digests, session.store.salt) != work.inputs:
+        raise DocumentError(CHANGED)
+
+
+def _summarise(segments: Sequence[Segment], work: Work, salt: bytes) -> SegmentSummary:
+    audio = [s for s in segments if s.modality == "audio"]
+    text = [s for s in segments if s.modality == "text"]
+    return SegmentSummary(
+        boundaries=keys.boundaries_digest(audio),
+        texts=keys.texts_digest(text, salt=salt),
+        n_audio=len(audio),
+        n_text=len(text),
+        speakers=speakers_of(segments),
+        components=dict(work.components),
+    )

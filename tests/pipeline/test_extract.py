@@ -1,0 +1,337 @@
+"""`hilbert extract`: what is encoded, what is not again, what a bad document costs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import hilbert
+from support.project import SENTENCES, Project, run, write_recording, write_transcript
+
+Counted = Callable[[], dict[str, list[str]]]
+
+
+def features(store: Path) -> dict[tuple[str, str], np.ndarray]:
+    """Everything a store holds, by document and encoder."""
+    opened = hilbert.open_store(store)
+    return {
+        (row.id, name): opened.read(row.id, name).x
+        for row in opened.manifest().rows
+        for name in row.feature_keys
+    }
+
+
+def test_the_first_call_encodes_all_and_the_second_nothing(
+    project: Project, counted: Counted
+) -> None:
+    first = project.extract()
+    assert first["documents"] == 4
+    assert first["encoded"] == {"tiny-whisper": 3, "tiny-bert": 3}
+    assert (first["skipped"], first["failed"]) == (0, [])
+    assert first["audio_seconds"] == pytest.approx(10 + 10 + 12, abs=0.1)
+    counted()
+    before = features(project.store)
+    second = project.extract()
+    assert second["encoded"] == {"tiny-whisper": 0, "tiny-bert": 0}
+    assert second["skipped"] == 4
+    assert counted() == {}
+    assert second["generation"] == first["generation"]
+    assert features(project.store).keys() == before.keys()
+
+
+def test_a_document_reads_back_with_its_segments(project: Project) -> None:
+    project.extract()
+    store = hilbert.open_store(project.store)
+    assert store.documents() == ("audio", "both1", "both2", "text")
+    x, times = store.read("both1", "tiny-whisper")
+    assert x.dtype == np.float16
+    assert x.shape == (4, store.encoders()["tiny-whisper"].dim)
+    np.testing.assert_allclose(times, [[0, 2.5], [3, 5.5], [6, 8.5], [9, 11.5]])
+    assert [s.speaker for s in store.segments("both1")] == ["A", "B", "A", "B"] * 2
+    assert np.isnan(store.read("text", "tiny-bert").times).all()
+    windows = [s for s in store.segments("audio") if s.modality == "audio"]
+    assert [s.speaker for s in windows] == [None] * len(windows)
+    assert windows[-1].end_s == pytest.approx(12.0, abs=0.01)
+
+
+def edit_nothing(project: Project) -> None:
+    del project
+
+
+def edit_unused_column(project: Project) -> None:
+    project.write_table([{**row, "mood": "other"} for row in project.rows()])
+
+
+def rename_audio(project: Project) -> None:
+    (project.folder / "both1.wav").rename(project.folder / "moved.wav")
+    rows = project.rows()
+    rows[0]["audio"] = "moved.wav"
+    project.write_table(rows)
+
+
+def touch_files(project: Project) -> None:
+    for path in project.folder.iterdir():
+        os.utime(path)
+
+
+def add_document(project: Project) -> None:
+    write_recording(project.folder / "new.wav", 5.0, seed=9)
+    project.write_table([*project.rows(), {"id": "new", "audio": "new.wav", "mood": "low"}])
+
+
+def remove_document(project: Project) -> None:
+    project.write_table(project.rows()[1:])
+
+
+def edit_audio(project: Project) -> None:
+    write_recording(project.folder / "both1.wav", 12.0, seed=99)
+
+
+def edit_words(project: Project) -> None:
+    write_transcript(project.folder / "both1.vtt", ["Something else entirely.", *SENTENCES[1:]])
+
+
+def reformat_transcript(project: Project) -> None:
+    path = project.folder / "both1.vtt"
+    path.write_text(path.read_text().replace("WEBVTT", "WEBVTT\n\nNOTE checked by hand"))
+
+
+def retime_transcript(project: Project) -> None:
+    write_transcript(project.folder / "both1.vtt", SENTENCES, shift_s=0.25)
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "encoded"),
+    [
+        (edit_nothing, [], {}),
+        (edit_unused_column, [], {}),
+        (rename_audio, [], {}),
+        (touch_files, [], {}),
+        (edit_nothing, ["--rehash"], {}),
+        (remove_document, [], {}),
+        (add_document, [], {"audio": ["new"]}),
+        (edit_audio, [], {"audio": ["both1"]}),
+        (edit_words, [], {"text": ["both1"]}),
+        (reformat_transcript, [], {}),
+        (retime_transcript, [], {"audio": ["both1"]}),
+        (edit_nothing, ["--window-s", "5"], {"audio": ["audio"]}),
+        (edit_nothing, ["--pooling", "mean"], {
+            "audio": ["audio", "both1", "both2"], "text": ["both1", "both2", "text"]}),
+    ],
+)  # fmt: skip
+def test_only_what_a_change_touches_is_encoded_again(
+    project: Project,
+    counted: Counted,
+    change: Callable[[Project], None],
+    flags: list[str],
+    encoded: dict[str, list[str]],
+) -> None:
+    project.extract()
+    counted()
+    change(project)
+    project.extract(*flags)
+    assert counted() == encoded
+
+
+def test_a_relabelled_corpus_is_a_new_generation(project: Project) -> None:
+    assert project.extract()["generation"] == 1
+    edit_unused_column(project)
+    assert project.extract()["generation"] == 2
+    rows = hilbert.open_store(project.store).manifest().rows
+    assert {row.columns["mood"] for row in rows} == {"other"}
+
+
+def test_documents_gone_from_the_corpus_stay_until_pruned(project: Project) -> None:
+    project.extract()
+    remove_document(project)
+    assert project.extract()["kept"] == 1
+    assert "both1" in hilbert.open_store(project.store).documents()
+    project.extract("--prune")
+    assert "both1" not in hilbert.open_store(project.store).documents()
+
+
+def test_one_encoder_at_a_time_gives_the_same_store(project: Project, tmp_path: Path) -> None:
+    table = str(project.folder / "corpus.jsonl")
+    for encoder, flag in ((project.whisper, "--no-text"), (project.bert, "--no-audio")):
+        done = run("extract", table, "--store", str(project.store), "--encoder", str(encoder), flag)
+        assert done.exit_code == 0, done.output
+    apart = features(project.store)
+    together = Project(project.folder, project.whisper, project.bert)
+    other = tmp_path / "other.zarr"
+    done = run(*[a if a != str(project.store) else str(other) for a in together.arguments()])
+    assert done.exit_code == 0, done.output
+    both = features(other)
+    assert apart.keys() == both.keys()
+    for name, x in apart.items():
+        np.testing.assert_allclose(x, both[name], atol=1e-3)
+
+
+def test_equal_documents_are_encoded_once(project: Project, counted: Counted) -> None:
+    twin = {"id": "twin", "audio": "audio.wav", "mood": "low"}
+    project.write_table([*project.rows(), twin])
+    assert project.extract()["encoded"]["tiny-whisper"] == 3
+    found = features(project.store)
+    np.testing.assert_array_equal(found["twin", "tiny-whisper"], found["audio", "tiny-whisper"])
+
+
+class TestBadDocuments:
+    def spoil(self, project: Project) -> None:
+        folder = project.folder
+        write_recording(folder / "cut.wav", 6.0, seed=3)
+        whole = (folder / "cut.wav").read_bytes()
+        (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+        (folder / "empty.wav").touch()
+        soundfile.write(folder / "silent.wav", np.zeros(32_000), 16_000)
+        nan = np.full(32_000, 0.1, np.float32)
+        nan[20_000] = np.nan
+        soundfile.write(folder / "nan.wav", nan, 16_000, subtype="FLOAT")
+        (folder / "latin1.vtt").write_bytes(
+            "WEBVTT\n\n00:00.000 --> 00:02.000\ncaf\xe9".encode("latin1")
+        )
+        bad = [
+            {"id": name, "audio": f"{name}.wav"}
+            for name in ("cut", "empty", "silent", "nan", "absent")
+        ]
+        bad.append({"id": "latin1", "transcript": "latin1.vtt"})
+        project.write_table([*project.rows(), *bad])
+
+    def test_each_is_named_with_a_reason_and_the_others_are_done(self, project: Project) -> None:
+        self.spoil(project)
+        report = project.extract(expect=3)
+        reasons = {f["id"]: f["reason"] for f in report["failed"]}
+        assert sorted(reasons) == ["absent", "cut", "empty", "latin1", "nan", "silent"]
+        for name, word in (
+            ("absent", "does not exist"),
+            ("empty", "empty"),
+            ("nan", "NaN"),
+            ("latin1", "UTF-8"),
+            ("cut", "copy"),
+            ("silent", "silen"),
+        ):
+            assert word in reasons[name], reasons[name]
+        assert not any(str(project.folder) in reason for reason in reasons.values())
+        assert report["encoded"] == {"tiny-whisper": 3, "tiny-bert": 3}
+        stored = {name for name, _ in features(project.store)}
+        assert stored == {"both1", "both2", "audio", "text"}
+
+    def test_the_next_call_tries_just_those(self, project: Project, counted: Counted) -> None:
+        self.spoil(project)
+        project.extract(expect=3)
+        counted()
+        write_recording(project.folder / "cut.wav", 6.0, seed=3)
+        report = project.extract(expect=3)
+        assert "cut" not in {f["id"] for f in report["failed"]}
+        assert set(counted().get("audio", [])) <= {"cut", "nan", "silent"}
+        assert ("cut", "tiny-whisper") in features(project.store)
+
+    def test_a_file_gone_missing_loses_nothing(self, project: Project) -> None:
+        project.extract()
+        before = features(project.store)
+        (project.folder / "both1.wav").unlink()
+        assert [f["id"] for f in project.extract(expect=3)["failed"]] == ["both1"]
+        assert features(project.store).keys() == before.keys()
+
+
+def test_short_documents_are_done(project: Project) -> None:
+    write_recording(project.folder / "short.wav", 2.0, seed=5)
+    write_recording(project.folder / "blink.wav", 0.05, seed=6)
+    project.write_table([{"id": n, "audio": f"{n}.wav", "mood": "x"} for n in ("short", "blink")])
+    assert project.extract()["failed"] == []
+    assert all(len(x) == 1 for x in features(project.store).values())
+
+
+def test_no_text_and_no_path_of_the_machine_is_stored(project: Project) -> None:
+    project.extract()
+    words = [b"river", b"Nobody", b"three weeks", str(project.folder.parent).encode()]
+    for path in project.store.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not [word for word in words if word in data], path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["extract", "nowhere.csv"], 1, "there is no corpus table nowhere.csv"),
+        (["extract", "--encoder", "./nowhere"], 1, "corpus.csv"),
+        (["extract", "--layer", "x"], 2, "--layer"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_a_call_that_cannot_work_says_why_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "feats.zarr").exists()
+
+
+def test_an_encoder_that_is_not_there_writes_nothing(project: Project) -> None:
+    result = run(*project.arguments("--encoder", "./nowhere"))
+    assert result.exit_code == 1
+    assert "nowhere" in result.stderr
+    assert not project.store.exists()
+
+
+def test_an_up_to_date_store_loads_no_model(project: Project) -> None:
+    project.extract()
+    code = (
+        "import sys; from hilbert.pipeline.cli import main; sys.argv[0] = 'hilbert';"
+        "\ntry: main()\nfinally: print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *project.arguments()], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3])
+def test_a_killed_extraction_resumes(project: Project, tmp_path: Path, delay_s: float) -> None:
+    rows = [{"id": f"d{i}", "audio": f"d{i}.wav", "text": SENTENCES[i % 4]} for i in range(12)]
+    for i in range(12):
+        write_recording(project.folder / f"d{i}.wav", 25.0, seed=i)
+    project.write_table(rows)
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "hilbert", *project.arguments("--commit-every-s", "0")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for_features(project.store, killed)
+    time.sleep(delay_s)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    survived = n_feature_packs(project.store)
+    resumed = project.extract()
+    assert survived >= 1
+    assert sum(resumed["encoded"].values()) == 24 - survived
+    undisturbed = tmp_path / "undisturbed.zarr"
+    run(*[a if a != str(project.store) else str(undisturbed) for a in project.arguments()])
+    left, right = features(project.store), features(undisturbed)
+    assert left.keys() == right.keys()
+    for name, x in left.items():
+        np.testing.assert_allclose(x, right[name], atol=1e-3)
+
+
+def wait_for_features(store: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the first features are committed."""
+    deadline = time.monotonic() + 120
+    while n_feature_packs(store) == 0:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def n_feature_packs(store: Path) -> int:
+    records = [json.loads(path.read_bytes()) for path in store.glob("commits/*-*.json")]
+    return sum(record["record"]["kind"] == "features" for record in records)
