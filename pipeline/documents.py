@@ -1,14 +1,17 @@
 """From a store's manifest to the documents of a fit: which, with which features and labels."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
+from hilbert.store.keys import canonical
 from hilbert.store.manifest import Manifest, Row
 from hilbert.store.types import MODALITIES, EncoderInfo, Features, Modality
 
@@ -26,12 +29,15 @@ class FitDocuments:
         Whose features are used; those of one modality stand side by side.
     left_out : tuple of (str, str)
         Documents not used, with the reason.
+    segments : mapping
+        Options under which the documents were cut.
     """
 
     documents: DocumentSet
     rows: tuple[Row, ...]
     encoders: tuple[EncoderInfo, ...]
     left_out: tuple[tuple[str, str], ...]
+    segments: Mapping[str, Any]
 
 
 def choose_target(manifest: Manifest, target: str | None) -> str:
@@ -119,16 +125,66 @@ def load_documents(
         audio=tuple(_stream(store, row, encoders, "audio") for row in rows),
         text=tuple(_stream(store, row, encoders, "text") for row in rows),
     )
-    return FitDocuments(documents, tuple(rows), tuple(encoders), tuple(left_out))
+    segments = _segment_options(store, rows)
+    return FitDocuments(documents, tuple(rows), tuple(encoders), tuple(left_out), segments)
 
 
-def count_by_class(
-    manifest: Manifest, target: str, documents: Sequence[str]
-) -> tuple[tuple[str, int], ...]:
-    """How many of `documents` each class has; unlabelled ones as ``(no label)``."""
+def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list[str]:
+    """One sentence for what was left out, and one for each modality that some documents lack."""
+    sentences = []
+    if chosen.left_out:
+        name, reason = chosen.left_out[0]
+        ids = [name for name, _ in chosen.left_out]
+        sentences.append(
+            f"{_documents(len(ids))} left out ({_by_class(manifest, target, ids)};"
+            f" first: {name}: {reason})"
+        )
+    for modality in MODALITIES:
+        stream = chosen.documents.stream(modality)
+        lacking = [i for i, f in zip(chosen.documents.ids, stream, strict=True) if f is None]
+        if 0 < len(lacking) < len(stream):
+            sentences.append(
+                f"{_documents(len(lacking))} without {modality}"
+                f" ({_by_class(manifest, target, lacking)}; first: {lacking[0]})"
+            )
+    unlabelled = int((chosen.documents.labels == MISSING).sum())
+    if unlabelled:
+        sentences.append(f"{_documents(unlabelled)} without a label: aligned on, never tested")
+    return sentences
+
+
+def _documents(n: int) -> str:
+    return f"{n} document" if n == 1 else f"{n} documents"
+
+
+def _by_class(manifest: Manifest, target: str, documents: Sequence[str]) -> str:
+    """How many of `documents` each class has, as ``poor 3, good 1``."""
     wanted = set(documents)
-    labels = [r.columns.get(target) or "(no label)" for r in manifest.rows if r.id in wanted]
-    return tuple(sorted(Counter(labels).items()))
+    labels = Counter(r.columns.get(target) or "no label" for r in manifest.rows if r.id in wanted)
+    return ", ".join(f"{label} {n}" for label, n in sorted(labels.items()))
+
+
+def _segment_options(store: FeatureStore, rows: Sequence[Row]) -> Mapping[str, Any]:
+    """The options that cut all documents.
+
+    Raises
+    ------
+    FitError
+        If some were cut differently: their features would tell how, not what was said.
+    """
+    found = {}
+    for row in rows:
+        summary = store.summary(row.segment_key) if row.segment_key else None
+        if summary is not None:
+            found[canonical(summary.components["options"])] = row.id
+    if len(found) > 1:
+        first, second = list(found.values())[:2]
+        raise FitError(
+            f"documents {first} and {second} were cut with different options; run"
+            " `hilbert extract` on the whole corpus with one set of options (--prune drops"
+            " documents that are no longer in it)"
+        )
+    return {} if not found else json.loads(next(iter(found)))
 
 
 def _unusable(row: Row, encoders: Sequence[EncoderInfo]) -> str | None:

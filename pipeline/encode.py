@@ -37,7 +37,7 @@ def encode_works(
     made = provenance.of_features(resolved.info, session.options.device)
     done = Encoding()
     with (
-        show_progress(resolved.info.name, len(missing), "documents") as progress,
+        show_progress(resolved.info.name, unit="documents", total=len(missing)) as progress,
         session.store.writer("features", provenance=made, limits=session.limits) as writer,
     ):
         for result in encoder.encode(_jobs(session, resolved.info.modality, missing)):
@@ -48,7 +48,7 @@ def encode_works(
                 session.fail(missing[key], CHANGED)
             else:
                 writer.add(key, result.x)
-                done.documents.append(result.id)
+                done.documents.extend(work.document.id for work in missing[key])
                 done.audio_seconds += result.audio_seconds
             progress.advance()
     session.store.index.refresh()

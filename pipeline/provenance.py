@@ -10,7 +10,7 @@ from hilbert.store.types import EncoderInfo
 
 def of_segments() -> dict[str, object]:
     """Versions that cut the segments."""
-    return _machine(("hilbert-speech", "soundfile", "webvtt-py"))
+    return _machine(("hilbert-speech", "soundfile"))
 
 
 def of_features(info: EncoderInfo, device: str) -> dict[str, object]:

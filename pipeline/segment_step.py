@@ -50,7 +50,7 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
 
 def _segment(session: Session, missing: Sequence[Work]) -> None:
     with (
-        show_progress("segment", len(missing), "documents") as progress,
+        show_progress("segment", unit="documents", total=len(missing)) as progress,
         session.store.writer(
             "segments", provenance=provenance.of_segments(), limits=session.limits
         ) as writer,

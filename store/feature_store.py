@@ -63,7 +63,8 @@ def open_store(path: str | Path) -> "FeatureStore":
         If there is no store, or it is of a newer format.
     """
     files = LocalFiles(Path(path))
-    return FeatureStore(files, _read_root(files, Path(path).name))
+    name = files.root.resolve().name
+    return FeatureStore(files, _read_root(files, name), name)
 
 
 def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
@@ -94,7 +95,8 @@ class FeatureStore:
     to see what came since.
     """
 
-    def __init__(self, files: Files, root: Root) -> None:
+    def __init__(self, files: Files, root: Root, name: str) -> None:
+        self.name = name
         self.files = files
         self.root = root
         self.index = Index(files)

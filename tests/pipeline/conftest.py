@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
+from support import tiny_models
 from support.project import SENTENCES, Project, write_recording, write_transcript
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.save_whisper(tmp_path_factory.mktemp("models") / "tiny-whisper")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.save_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""Flags of `hilbert predict`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hilbert.pipeline import cli_common as common
+
+
+@click.command("predict")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("corpus", type=click.Path(path_type=Path), default="corpus.csv")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="CSV to write: id, then one column a class.",
+)
+@click.option(
+    "--encoder",
+    "locations",
+    multiple=True,
+    metavar="FOLDER",
+    help="Folder of an encoder that the run names but that is not found here.",
+)
+@common.device_option
+@common.json_option
+def command(
+    run: Path, corpus: Path, out: Path, locations: tuple[str, ...], device: str, as_json: bool
+) -> None:
+    """Score the documents of CORPUS (default corpus.csv) with the model of RUN.
+
+    Features are extracted with the run's own encoders into OUT.feats.zarr; a second call
+    extracts only what is new. Exit code 3: some documents failed and have no row.
+    """
+    from hilbert.pipeline.corpus import read_corpus
+    from hilbert.pipeline.predict import predict
+
+    found = predict(run, read_corpus(corpus), out, device=device, locations=locations)
+    failed = found.report.failed
+    if as_json:
+        common.print_json(
+            {
+                "out": str(out),
+                "documents": len(found.ids),
+                "classes": list(found.classes),
+                "encoded": dict(found.report.encoded),
+                "failed": [{"id": name, "reason": reason} for name, reason in failed],
+                "seconds": common.seconds_since_start(),
+            }
+        )
+    else:
+        click.echo(f"{len(found.ids)} documents scored; class probabilities are in {out}.")
+        for name, reason in failed:
+            click.echo(f"  not scored: {name}: {reason}")
+    if failed:
+        sys.exit(common.FAILED_DOCUMENTS)

@@ -1,0 +1,174 @@
+"""The command `hilbert fit`: one manifest in, one run directory out.
+
+Reads the store alone: no audio, no transcript, no encoder.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hilbert.pipeline.documents import (
+    FitDocuments,
+    choose_encoders,
+    choose_target,
+    describe_gaps,
+    load_documents,
+)
+from hilbert.pipeline.run_directory import RUN_FILE, check_free, new_run, read_run
+from hilbert.pipeline.run_files import Fitted, write_run
+from hilbert.stages.device import choose_device
+from hilbert.stages.fit.baselines import make_baselines
+from hilbert.stages.fit.compare import judge
+from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.crossval import HilbertModel, cross_validate
+from hilbert.stages.fit.dataset import check_features
+from hilbert.stages.fit.metrics import evaluate
+from hilbert.stages.fit.splits import SplitConfig, check_classes, make_folds
+from hilbert.stages.fit.train import train_hilbert
+from hilbert.store import keys
+from hilbert.store.errors import FitError
+from hilbert.store.feature_store import FeatureStore
+
+FIT_VERSION = 1
+"""Raised when a fit gives other numbers for the same documents and options."""
+
+Step = Callable[[int, int], None]
+"""Called with the number of fits done and the number of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What `hilbert fit` does; flags of the command line fill it."""
+
+    target: str | None = None
+    """Column to predict."""
+    encoders: tuple[str, ...] = ()
+    """Encoders whose features are used; none means all of the store."""
+    splits: SplitConfig = field(default_factory=SplitConfig)
+    """How documents are split for evaluation."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How HILBERT is trained."""
+    workers: int = 1
+    """Processes that fit folds; the result is the same."""
+    strict: bool = False
+    """Refuse to fit when documents are left out."""
+
+
+def fit(
+    store: FeatureStore,
+    run_dir: Path | None,
+    options: FitOptions,
+    *,
+    overwrite: bool = False,
+    step: Step | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Evaluate HILBERT and its baselines on the same folds, then train it on all documents.
+
+    Parameters
+    ----------
+    run_dir : Path, optional
+        Where the run is written; by default a folder of its own below ``runs``.
+
+    Returns
+    -------
+    tuple of Path and dict
+        The run directory and the content of its ``run.json``. A run of the same data and
+        options is not repeated: what is in `run_dir` is returned.
+
+    Raises
+    ------
+    FitError
+        If the labels, groups or features do not allow it.
+    """
+    started = time.monotonic()
+    manifest = store.manifest()
+    target = choose_target(manifest, options.target)
+    encoders = choose_encoders(manifest, options.encoders)
+    chosen = load_documents(store, manifest, target, encoders)
+    _check_left_out(chosen, options)
+    documents = chosen.documents
+    warnings = check_classes(documents, options.splits)
+    check_features(documents)
+    key = fit_key(chosen, target, options)
+    gaps = describe_gaps(chosen, manifest, target)
+    run_dir = run_dir or Path("runs") / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
+    if (run_dir / RUN_FILE).is_file() and (old := read_run(run_dir)).get("key") == key:
+        return run_dir, old
+    check_free(run_dir, overwrite=overwrite)
+    train = replace(options.train, device=choose_device(options.train.device))
+    fitted = _fit(chosen, target, replace(options, train=train), step)
+    summary = {
+        "key": key,
+        "target": target,
+        "store": store.name,
+        "generation": manifest.generation,
+        "warnings": [*warnings, *gaps],
+        "seconds": time.monotonic() - started,
+    }
+    with new_run(run_dir, overwrite=overwrite) as folder:
+        return run_dir, write_run(folder, fitted, asdict(options), summary)
+
+
+def fit_key(chosen: FitDocuments, target: str, options: FitOptions) -> str:
+    """Key of a fit: what can change its numbers, and nothing else."""
+    train = asdict(options.train)
+    for name in ("device", "threads"):
+        train.pop(name)
+    documents = sorted(
+        [
+            row.id,
+            row.segment_key,
+            [row.feature_keys.get(info.name) for info in chosen.encoders],
+            row.columns.get(target),
+            row.group,
+        ]
+        for row in chosen.rows
+    )
+    return keys.digest(
+        "fit",
+        {
+            "documents": documents,
+            "splits": asdict(options.splits),
+            "train": train,
+            "version": FIT_VERSION,
+        },
+    )
+
+
+def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | None) -> Fitted:
+    documents = chosen.documents
+    folds = make_folds(documents.labels, documents.groups, options.splits)
+    models = [HilbertModel(options.train), *make_baselines(documents)]
+    n_fits = len(models) * len(folds) + 1
+    probabilities = cross_validate(
+        documents,
+        folds,
+        models,
+        seed=options.splits.seed,
+        workers=options.workers,
+        progress=None if step is None else lambda done, _: step(done, n_fits),
+    )
+    metrics = {
+        name: evaluate(documents.labels, documents.groups, documents.classes, folds, found)
+        for name, found in probabilities.items()
+    }
+    everyone = np.arange(documents.n_documents)
+    model = train_hilbert(documents, everyone, options.train, seed=options.splits.seed)
+    if step is not None:
+        step(n_fits, n_fits)
+    verdict = judge(metrics, folds)
+    return Fitted(target, chosen, folds, probabilities, metrics, verdict, model)
+
+
+def _check_left_out(chosen: FitDocuments, options: FitOptions) -> None:
+    if options.strict and chosen.left_out:
+        name, reason = chosen.left_out[0]
+        raise FitError(
+            f"{len(chosen.left_out)} documents cannot be used (first: {name}: {reason});"
+            " mend them and run `hilbert extract`, or drop --strict"
+        )

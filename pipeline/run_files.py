@@ -1,0 +1,202 @@
+"""The files of a run directory: what each holds and how it is written.
+
+========================  ==================================================================
+run.json                  summary: target, verdict, scores of every model, what it was made of
+config.json               every option
+folds.json                test documents of each fold, and their digest
+fold_predictions.csv      probabilities of every model for every test document of every fold
+predictions.csv           the same, averaged over the repeats: out-of-fold predictions
+metrics.json              every score of every model, by fold and by class
+losses.csv                loss terms of the final model by network and epoch
+model.safetensors         weights of the final model, its standardisation included
+environment.json          versions and machine
+figures/*.png             ROC curves, confusion matrix, losses
+========================  ==================================================================
+"""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hilbert.pipeline.documents import FitDocuments
+from hilbert.pipeline.run_directory import MODEL_FILE, RUN_FILE, write_csv, write_json
+from hilbert.stages.fit.compare import Verdict
+from hilbert.stages.fit.crossval import Probabilities
+from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.stages.fit.metrics import Metrics, out_of_fold
+from hilbert.stages.fit.splits import Fold, folds_digest
+from hilbert.stages.fit.trained import TrainedModel
+from hilbert.stages.report.figures import draw_confusion, draw_losses, draw_roc
+
+SHORT = ("auc_macro", "auc_macro_ci", "balanced_accuracy", "auprc_macro", "prevalence_macro")
+"""Scores that stand in ``run.json`` and in the table at the terminal."""
+
+PACKAGES = ("hilbert-speech", "numpy", "scikit-learn", "scipy", "torch", "zarr")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Everything a fit produced, before it is written."""
+
+    target: str
+    chosen: FitDocuments
+    folds: tuple[Fold, ...]
+    probabilities: Mapping[str, Probabilities]
+    metrics: Mapping[str, Metrics]
+    verdict: Verdict
+    model: TrainedModel
+
+
+def write_run(
+    folder: Path, fitted: Fitted, options: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write all files of a run into `folder`; returns the content of ``run.json``."""
+    summary = {**about, **_summary(fitted)}
+    write_json(folder / "config.json", plain(options))
+    write_json(folder / "folds.json", _folds(fitted))
+    write_json(folder / "metrics.json", plain({n: asdict(m) for n, m in fitted.metrics.items()}))
+    write_json(folder / "environment.json", _environment())
+    _write_predictions(folder, fitted)
+    _write_losses(folder, fitted.model)
+    _write_weights(folder, fitted.model)
+    _draw(folder / "figures", fitted)
+    write_json(folder / RUN_FILE, plain(summary))
+    return summary
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: NaN as null, tuples as lists, arrays as lists."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _summary(fitted: Fitted) -> dict[str, Any]:
+    documents = fitted.chosen.documents
+    counts = {name: int((documents.labels == k).sum()) for k, name in enumerate(documents.classes)}
+    return {
+        "target": fitted.target,
+        "classes": list(documents.classes),
+        "documents": documents.n_documents,
+        "documents_by_class": counts,
+        "groups": len(set(documents.groups)),
+        "left_out": [{"id": name, "reason": why} for name, why in fitted.chosen.left_out],
+        "encoders": [asdict(info) for info in fitted.chosen.encoders],
+        "segments": dict(fitted.chosen.segments),
+        "folds": len(fitted.folds),
+        "folds_digest": folds_digest(fitted.folds, documents.ids),
+        "verdict": asdict(fitted.verdict),
+        "models": {
+            name: {score: getattr(metrics, score) for score in SHORT}
+            for name, metrics in fitted.metrics.items()
+        },
+    }
+
+
+def _folds(fitted: Fitted) -> dict[str, Any]:
+    ids = fitted.chosen.documents.ids
+    return {
+        "digest": folds_digest(fitted.folds, ids),
+        "folds": [
+            {"repeat": f.repeat, "fold": f.fold, "test": [ids[i] for i in f.test]}
+            for f in fitted.folds
+        ],
+    }
+
+
+def _write_predictions(folder: Path, fitted: Fitted) -> None:
+    documents = fitted.chosen.documents
+    columns = [f"p_{name}" for name in documents.classes]
+    write_csv(
+        folder / "fold_predictions.csv",
+        ["model", "repeat", "fold", "id", "label", *columns],
+        _fold_rows(fitted),
+    )
+    write_csv(
+        folder / "predictions.csv",
+        ["model", "id", "group", "label", *columns],
+        _out_of_fold_rows(fitted),
+    )
+
+
+def _fold_rows(fitted: Fitted) -> Iterator[list[object]]:
+    documents = fitted.chosen.documents
+    for model, parts in fitted.probabilities.items():
+        for fold, probabilities in zip(fitted.folds, parts, strict=True):
+            for i, row in zip(fold.test, probabilities, strict=True):
+                name = [documents.ids[i], label_of(documents, i)]
+                yield [model, fold.repeat, fold.fold, *name, *row.tolist()]
+
+
+def _out_of_fold_rows(fitted: Fitted) -> Iterator[list[object]]:
+    documents = fitted.chosen.documents
+    for model, parts in fitted.probabilities.items():
+        averaged = out_of_fold(fitted.folds, parts, documents.n_documents)
+        for i, row in enumerate(averaged):
+            if documents.labels[i] != MISSING:
+                name = [documents.ids[i], documents.groups[i], label_of(documents, i)]
+                yield [model, *name, *row.tolist()]
+
+
+def label_of(documents: DocumentSet, i: int) -> str:
+    """Name of the class of document `i`, empty if it has no label."""
+    return "" if documents.labels[i] == MISSING else documents.classes[documents.labels[i]]
+
+
+def _write_losses(folder: Path, model: TrainedModel) -> None:
+    rows = [
+        [network, term, epoch, value]
+        for network, curves in enumerate(model.curves)
+        for term, values in curves.items()
+        for epoch, value in enumerate(values, start=1)
+    ]
+    write_csv(folder / "losses.csv", ["network", "term", "epoch", "value"], rows)
+
+
+def _write_weights(folder: Path, model: TrainedModel) -> None:
+    from safetensors.torch import save_file
+
+    save_file(model.state(), folder / MODEL_FILE)
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+    }
+
+
+def _draw(folder: Path, fitted: Fitted) -> None:
+    folder.mkdir()
+    documents = fitted.chosen.documents
+    known = documents.labels != MISSING
+    averaged = out_of_fold(fitted.folds, fitted.probabilities["hilbert"], documents.n_documents)
+    title = f"{fitted.target}: HILBERT, out of fold"
+    for name, draw in (("roc", draw_roc), ("confusion", draw_confusion)):
+        draw(folder / f"{name}.png", documents.labels[known], averaged[known],
+             documents.classes, title)  # fmt: skip
+    draw_losses(folder / "losses.png", _padded(fitted.model), f"{fitted.target}: final model")
+
+
+def _padded(model: TrainedModel) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Curves of all networks by term, shape (n_networks, n_epochs), NaN after the end."""
+    terms = list(dict.fromkeys(term for curves in model.curves for term in curves))
+    length = max(len(values) for curves in model.curves for values in curves.values())
+    padded = {term: np.full((len(model.curves), length), np.nan) for term in terms}
+    for row, curves in enumerate(model.curves):
+        for term, values in curves.items():
+            padded[term][row, : len(values)] = values
+    return padded

@@ -1,0 +1,194 @@
+"""Read WebVTT and SRT, one reader for both: blocks with a timing line and text below it.
+
+webvtt-py 0.6 was tried and is not used. It drops cues whose times it cannot read without a
+word, and a file without a digit in its first line, or WebVTT with decimal commas, entirely;
+tells one voice per cue, leaves entities undecoded, and has no line numbers for a message.
+The tests compare the two on files that both read.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hilbert.stages.extract.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.timing import share_time, timed_turn
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Seconds, Span, Turn
+
+_TIME = r"-?(?:\d{1,4}:)?\d{1,3}:\d{1,2}(?:[.,]\d{1,6})?"  # laxer than both standards, unambiguous
+_TIMING_LINE = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
+_VOICE = re.compile(r"<(/?)v(?:\.[^\s>]*)?(?:\s+([^>]*))?>")
+# names of tags, and times within karaoke cues; "BP < 120" stays
+_TAG = re.compile(r"</?(?:[bcisuv]|em|font|lang|rt|ruby|span|strong)(?:[.\s][^<>]*)?>|<[\d:.]+>")
+_POSITION = re.compile(r"\{\\[^}]*\}")  # {\an8}, in SRT
+_NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
+
+
+class Block(NamedTuple):
+    """Lines without a blank one between them; `number` is that of the first, from 1."""
+
+    number: int
+    lines: list[str]
+
+
+class Cue(NamedTuple):
+    """Text between two times; `where` says which, in an error."""
+
+    where: str
+    span: Span
+    lines: list[str]
+
+
+class Utterance(NamedTuple):
+    """What one voice says in a cue."""
+
+    speaker: str | None
+    text: str
+
+
+def looks_like_cues(text: str, *, insist: bool = False) -> bool:
+    """Whether the first block, after the header of WebVTT, has a timing line.
+
+    Its times need not be readable: a broken one is to be refused, not read as prose. With
+    `insist`, as for a file named .srt, an arrow anywhere will do.
+    """
+    if text.startswith("WEBVTT") or (insist and "-->" in text):
+        return True
+    first = next(_blocks(text), None)
+    return first is not None and any("-->" in line and ":" in line for line in first.lines[:2])
+
+
+def parse_cues(text: str) -> list[Turn]:
+    """Parse WebVTT or SRT.
+
+    A voice tag names the speaker of a cue, else a label before its text (`speaker_labels`);
+    a label holds until the next one. Where several voices share a cue, each gets a share of
+    its time by the number of words.
+
+    Raises
+    ------
+    DocumentError
+        If a time is unreadable, negative, or runs backwards; names the line.
+    """
+    cues = list(_cues(text))
+    plain = [_clean(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
+    labels = find_labels(plain, n_paragraphs=len(cues))
+    turns: list[Turn] = []
+    speaker: str | None = None
+    for cue in cues:
+        utterances = _voices(cue) if _has_voice(cue) else _labelled(cue, labels, speaker)
+        speaker = None if _has_voice(cue) or not utterances else utterances[-1].speaker
+        turns += _turns(cue, utterances)
+    return turns
+
+
+def _turns(cue: Cue, utterances: list[Utterance]) -> list[Turn]:
+    spans = share_time(cue.span, [len(said.text.split()) for said in utterances])
+    return [
+        timed_turn(said.text, said.speaker, span, cue.where)
+        for said, span in zip(utterances, spans, strict=True)
+    ]
+
+
+def _has_voice(cue: Cue) -> bool:
+    return any("<v" in line and _VOICE.search(line) for line in cue.lines)
+
+
+def _voices(cue: Cue) -> list[Utterance]:
+    """Cut a cue at its voice tags; a voice that is not closed lasts to the next one."""
+    raw = "\n".join(cue.lines)
+    utterances, speaker, position = [], None, 0
+    for tag in _VOICE.finditer(raw):
+        utterances.append(Utterance(speaker, _clean(raw[position : tag.start()])))
+        closes, name = tag.groups()
+        speaker = None if closes else _clean(name or "") or None
+        position = tag.end()
+    utterances.append(Utterance(speaker, _clean(raw[position:])))
+    return [said for said in utterances if said.text]
+
+
+def _labelled(cue: Cue, labels: frozenset[str], speaker: str | None) -> list[Utterance]:
+    """Cut a cue at the lines that begin with a label; `speaker` is who spoke before."""
+    utterances: list[Utterance] = []
+    for line in map(_clean, cue.lines):
+        label, said = split_label(line, labels)
+        if label is None and utterances:
+            utterances[-1] = utterances[-1]._replace(text=f"{utterances[-1].text} {said}".strip())
+        else:
+            speaker = label or speaker
+            utterances.append(Utterance(speaker, said))
+    return utterances
+
+
+def _clean(raw: str) -> str:
+    """Plain text: no tags, entities decoded, single blanks."""
+    if "<" in raw or "{" in raw:
+        raw = _POSITION.sub("", _TAG.sub("", raw))
+    return " ".join(html.unescape(raw).split())
+
+
+def _cues(text: str) -> Iterator[Cue]:
+    """Cues in the order of the file; text that a blank line cut off is put back to its cue."""
+    cue: Cue | None = None
+    for block in _blocks(text):
+        at = next((i for i, line in enumerate(block.lines[:2]) if "-->" in line), None)
+        if at is not None:
+            if cue is not None:
+                yield cue
+            where = f"line {block.number + at}"
+            cue = Cue(where, _span(block.lines[at], where), block.lines[at + 1 :])
+        elif cue is not None and not _NOT_CUES.match(block.lines[0]) and not _is_index(block.lines):
+            cue.lines.extend(block.lines)
+    if cue is not None:
+        yield cue
+
+
+def _is_index(lines: list[str]) -> bool:
+    return len(lines) == 1 and lines[0].strip().isdecimal()
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    """Split at blank lines, and before timing lines that no blank line precedes."""
+    lines: list[str] = []
+    number = 1
+    for n, line in enumerate([*re.split(r"\r\n|\r|\n", text), ""], start=1):
+        if line.strip():
+            lines.append(line)
+            continue
+        yield from _split_at_timings(Block(number, lines))
+        lines, number = [], n + 1
+
+
+def _split_at_timings(block: Block) -> Iterator[Block]:
+    starts = [0]
+    for i, line in enumerate(block.lines):
+        if "-->" in line and _TIMING_LINE.fullmatch(line):
+            has_name = i > 0 and (block.lines[i - 1].strip().isdecimal() or i == 1)
+            starts.append(i - 1 if has_name and not block.lines[i - 1].startswith("WEBVTT") else i)
+    for start, stop in zip(starts, [*starts[1:], len(block.lines)], strict=True):
+        if start < stop:
+            yield Block(block.number + start, block.lines[start:stop])
+
+
+def _span(line: str, where: str) -> Span:
+    match = _TIMING_LINE.fullmatch(line)
+    if match is None:
+        raise _unreadable(where)
+    return Span(_seconds(match[1], where), _seconds(match[2], where))
+
+
+def _seconds(time: str, where: str) -> Seconds:
+    """Hours, minutes and seconds; minutes may pass 59 only where no hours are given."""
+    *hours, minutes, seconds = time.lstrip("-").replace(",", ".").split(":")
+    if float(seconds) >= 60 or (hours and int(minutes) >= 60):
+        raise _unreadable(where)
+    total = (int(hours[0]) if hours else 0) * 3600 + int(minutes) * 60 + float(seconds)
+    return -total if time.startswith("-") else total
+
+
+def _unreadable(where: str) -> DocumentError:
+    return DocumentError(
+        f"{where} of the transcript is no pair of times such as "
+        f"00:00:01.000 --> 00:00:02.500; mend it"
+    )

@@ -1,0 +1,151 @@
+"""What every frozen encoder shares: its options, its jobs, its results."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilbert.store.errors import HilbertError
+from hilbert.store.types import EncoderInfo, Seconds, Segment
+
+ENCODE_VERSION = 1
+"""Raised when encoding gives other features for the same model, options and input."""
+
+STORED_DTYPE = "float16"
+
+Pooling = Literal["mean", "mean+std"]
+Context = Literal["packed", "isolated"]
+Precision = Literal["fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """How a frozen model is turned into features.
+
+    Parameters
+    ----------
+    layer : int
+        Hidden state to pool: 0 is the embedding's output, -1 the last layer's.
+    pooling : {"mean", "mean+std"}
+        Over the frames or tokens of a segment, never over padding.
+    context : {"packed", "isolated"}
+        Audio only: several segments of one speaker share a window, or one segment a window.
+    precision : {"fp32", "bf16", "fp16"}
+        Audio only: the type of weights and activations. Text is always fp32, because its
+        bf16 features would depend on the batch that a text is padded in.
+    """
+
+    layer: int = -1
+    pooling: Pooling = "mean+std"
+    context: Context = "packed"
+    precision: Precision = "fp32"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layer, bool) or not isinstance(self.layer, int):
+            raise HilbertError(f"--layer must be a whole number, not {self.layer!r}.")
+        _require_choice("--pooling", self.pooling, get_args(Pooling))
+        _require_choice("--context", self.context, get_args(Context))
+        _require_choice("--precision", self.precision, get_args(Precision))
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeJob:
+    """One document to encode.
+
+    Attributes
+    ----------
+    id : str
+    segments : tuple of Segment
+        Of the encoder's modality, in the order of the rows wanted; audio sorted by start.
+    audio : Path, optional
+        The recording; audio encoders need it.
+    """
+
+    id: str
+    segments: tuple[Segment, ...]
+    audio: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Features of one document.
+
+    Attributes
+    ----------
+    id : str
+    x : float16 array of shape (n_segments, dim)
+        Finite; one row a segment, in the order of the job.
+    audio_seconds : float
+        Total duration of the segments that were decoded and encoded; 0 for text.
+    """
+
+    id: str
+    x: NDArray[np.float16]
+    audio_seconds: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A document that could not be encoded, and why; the reason holds no transcript text."""
+
+    id: str
+    reason: str
+
+
+def result_of(
+    document: str, x: NDArray[np.float16], audio_seconds: Seconds = 0.0
+) -> Encoded | Failed:
+    """The document's features, or a failure if any of them is no finite number."""
+    if np.isfinite(x).all():
+        return Encoded(document, x, audio_seconds)
+    return Failed(document, "the encoder gave features that are not finite numbers")
+
+
+class Encoder(Protocol):
+    """A loaded frozen model.
+
+    `encode` yields one result for every job, in the order of the jobs or nearly so, each as
+    soon as it is complete. Jobs are consumed lazily, in the caller's thread, and memory stays
+    bounded however long a recording is and however many jobs there are.
+    """
+
+    @property
+    def info(self) -> EncoderInfo: ...
+
+    def encode(self, jobs: Iterable[EncodeJob]) -> Iterator[Encoded | Failed]: ...
+
+
+def options_of(info: EncoderInfo) -> EncoderOptions:
+    """The options that an encoder was made with, read back from its stored `info`.
+
+    Raises
+    ------
+    HilbertError
+        If `info` was not written by `resolve_encoder`.
+    """
+    try:
+        return EncoderOptions(**{name: info.options[name] for name in EncoderOptions.__slots__})  # type: ignore[arg-type]
+    except KeyError as error:
+        raise HilbertError(f"Encoder {info.name} does not record its option {error}.") from None
+
+
+def best_audio_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
+    """bf16 where the processor multiplies it in hardware, else fp32; imports nothing heavy.
+
+    Measured on a processor with AMX: Whisper's encoder is 2.5 times faster in bf16, and its
+    mean-pooled features keep a cosine of at least 0.9999 to those in fp32.
+    """
+    if os.name != "posix" or not cpuinfo.exists():
+        return "fp32"
+    flags = set(cpuinfo.read_text(errors="replace").split())
+    return "bf16" if flags & {"amx_bf16", "avx512_bf16"} else "fp32"
+
+
+def _require_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise HilbertError(f"{flag} must be one of {', '.join(choices)}, not {value!r}.")

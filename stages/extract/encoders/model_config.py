@@ -1,0 +1,179 @@
+"""What a model's ``config.json`` says, read without transformers."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hilbert.stages.extract.encoders.checkpoints import read_json
+from hilbert.stages.extract.encoders.windows import WINDOW_FRAMES
+from hilbert.store.errors import HilbertError
+from hilbert.store.types import Modality
+
+DEFAULT_MAX_TOKENS = 512
+"""For models without a limit of their own: attention's memory is quadratic in the length."""
+
+_AUDIO_TYPES = frozenset(
+    {
+        "audio-spectrogram-transformer",
+        "clap",
+        "data2vec-audio",
+        "encodec",
+        "hubert",
+        "mctct",
+        "moonshine",
+        "seamless_m4t",
+        "sew",
+        "sew-d",
+        "speech_to_text",
+        "speecht5",
+        "unispeech",
+        "unispeech-sat",
+        "wav2vec2",
+        "wav2vec2-bert",
+        "wav2vec2-conformer",
+        "wavlm",
+    }
+)
+# Position embeddings of these start after the padding's index.
+_OFFSET_POSITIONS = frozenset(
+    {
+        "camembert",
+        "data2vec-text",
+        "longformer",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    }
+)
+_WHISPER_SETTINGS: Mapping[str, Any] = {
+    "activation_function": "gelu",
+    "encoder_attention_heads": None,
+    "scale_embedding": False,
+}
+# What a config.json may hold that no frozen forward pass depends on.
+_IRRELEVANT = frozenset(
+    {
+        "_name_or_path",
+        "architectures",
+        "transformers_version",
+        "torch_dtype",
+        "dtype",
+        "use_cache",
+        "gradient_checkpointing",
+        "initializer_range",
+        "initializer_factor",
+        "id2label",
+        "label2id",
+        "problem_type",
+        "task_specific_params",
+        "classifier_dropout",
+    }
+)
+_MAX_SENSIBLE_TOKENS = 1_000_000  # tokenizers without a limit say 1e30
+
+
+def modality_of(folder: Path, config: Mapping[str, Any]) -> Modality:
+    """Whether the folder holds an audio or a text encoder.
+
+    Raises
+    ------
+    HilbertError
+        If it is an audio model other than Whisper.
+    """
+    model_type = config.get("model_type")
+    if model_type == "whisper":
+        return "audio"
+    preprocessor = folder / "preprocessor_config.json"
+    hears = preprocessor.exists() and "sampling_rate" in read_json(preprocessor)
+    if model_type in _AUDIO_TYPES or hears:
+        raise HilbertError(
+            f"Audio models other than Whisper are not supported yet ({folder.name} is of type"
+            f" {model_type}). Use whisper, or any Whisper folder or id."
+        )
+    return "text"
+
+
+def n_layers_of(config: Mapping[str, Any]) -> int:
+    """Number of layers of the encoder."""
+    names = ("encoder_layers", "num_hidden_layers", "num_layers", "n_layers", "n_layer")
+    return _first_number(config, names)
+
+
+def width_of(config: Mapping[str, Any]) -> int:
+    """Width of the encoder's hidden states."""
+    return _first_number(config, ("d_model", "hidden_size", "dim", "n_embd"))
+
+
+def layer_number(layer: int, n_layers: int) -> int:
+    """`layer` counted from the embedding's output (0) to the last layer's (`n_layers`).
+
+    Raises
+    ------
+    HilbertError
+        If the model has no such layer.
+    """
+    if not -n_layers - 1 <= layer <= n_layers:
+        raise HilbertError(
+            f"--layer {layer}: this model has hidden states 0 (the embedding) to {n_layers},"
+            f" or -1 (the last) to {-n_layers - 1}."
+        )
+    return layer % (n_layers + 1)
+
+
+def max_tokens_of(folder: Path, config: Mapping[str, Any]) -> int:
+    """Longest input of a text model in tokens, special tokens included.
+
+    The least of what the model's positions, its tokenizer and, for a sentence-transformers
+    model, its training allow.
+    """
+    candidates = [_n_positions(config)]
+    for file, name in (
+        ("tokenizer_config.json", "model_max_length"),
+        ("sentence_bert_config.json", "max_seq_length"),
+    ):
+        if (folder / file).exists():
+            candidates.append(read_json(folder / file).get(name))
+    limits = [int(n) for n in candidates if n is not None and 0 < n < _MAX_SENSIBLE_TOKENS]
+    return min(limits, default=DEFAULT_MAX_TOKENS)
+
+
+def whisper_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What besides the tensors decides what a Whisper encoder computes.
+
+    Raises
+    ------
+    HilbertError
+        If the model's window is not Whisper's 30 s.
+    """
+    if (n_positions := config.get("max_source_positions", WINDOW_FRAMES)) != WINDOW_FRAMES:
+        raise HilbertError(
+            f"This Whisper has {n_positions} positions; only {WINDOW_FRAMES} (30 s) are supported."
+        )
+    return {name: config.get(name, default) for name, default in _WHISPER_SETTINGS.items()}
+
+
+def text_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What besides the tensors may decide what a text encoder computes: nearly everything."""
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in _IRRELEVANT and not name.endswith(("dropout", "dropout_prob"))
+    }
+
+
+def _n_positions(config: Mapping[str, Any]) -> int | None:
+    for name in ("max_position_embeddings", "n_positions"):
+        if isinstance(n_positions := config.get(name), int):
+            offset = config.get("model_type") in _OFFSET_POSITIONS
+            return n_positions - (int(config.get("pad_token_id") or 1) + 1 if offset else 0)
+    return None
+
+
+def _first_number(config: Mapping[str, Any], names: Iterable[str]) -> int:
+    for name in names:
+        if isinstance(value := config.get(name), int):
+            return value
+    raise HilbertError(f"The model's config.json says none of {', '.join(names)}.")

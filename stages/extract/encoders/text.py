@@ -1,0 +1,210 @@
+"""Text encoders: any model that transformers' ``AutoModel`` loads, tokens to features.
+
+Special tokens are pooled with the others, as sentence-transformers does; padding never is. A
+text longer than the model's limit is split into pieces of nearly equal length, each encoded
+with special tokens of its own, and pooled over all its tokens: nothing is cut off.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from hilbert.stages.extract.encoders.base import (
+    Encoded,
+    EncodeJob,
+    EncoderOptions,
+    Failed,
+    result_of,
+)
+from hilbert.stages.extract.encoders.pooling import Moments, stored
+from hilbert.stages.extract.encoders.workers import workers_for
+from hilbert.store.errors import DocumentError, HilbertError
+from hilbert.store.types import EncoderInfo, Segment
+
+_CHUNK_PIECES = 256  # sorted by length together; bounds memory
+_BATCH_PIECES = 32
+_BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Part of a text that fits the model: token ids of one segment of one chunk's document."""
+
+    document: int
+    segment: int
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A job of a chunk with its pieces, or with what is wrong with it."""
+
+    job: EncodeJob
+    pieces: list[_Piece] = field(default_factory=list)
+    failed: Failed | None = None
+
+
+class TextEncoder:
+    """Features of text segments by a frozen language model, in float32.
+
+    Parameters
+    ----------
+    info : EncoderInfo
+    folder : Path
+        A Hugging Face folder.
+    options : EncoderOptions
+        Its layer counted from 0, the embedding's output.
+    max_tokens : int
+        Longest piece, special tokens included.
+    device : torch.device
+
+    Raises
+    ------
+    HilbertError
+        If transformers cannot load the folder.
+    """
+
+    def __init__(
+        self,
+        info: EncoderInfo,
+        folder: Path,
+        options: EncoderOptions,
+        max_tokens: int,
+        device: torch.device,
+    ) -> None:
+        self.info = info
+        self._options = options
+        self._device = device
+        self._tokenizer, self._model = _load(folder, device)
+        self._prefix, self._suffix = self._special_tokens()
+        self._max_content = max(1, max_tokens - len(self._prefix) - len(self._suffix))
+        self._pad_id = self._tokenizer.pad_token_id or 0
+
+    def encode(self, jobs: Iterable[EncodeJob]) -> Iterator[Encoded | Failed]:
+        """Features of every job's segments, in the order of the jobs."""
+        chunk: list[_Document] = []
+        n_pieces = 0
+        for job in jobs:
+            chunk.append(self._tokenized(len(chunk), job))
+            n_pieces += len(chunk[-1].pieces)
+            if n_pieces >= _CHUNK_PIECES or chunk[-1].failed:
+                yield from self._encode_chunk(chunk)
+                chunk, n_pieces = [], 0
+        yield from self._encode_chunk(chunk)
+
+    def _special_tokens(self) -> tuple[list[int], list[int]]:
+        """Special tokens that the tokenizer puts before and after a text."""
+        encoding = self._tokenizer("a", return_special_tokens_mask=True)
+        ids, mask = list(encoding["input_ids"]), list(encoding["special_tokens_mask"])
+        if 0 not in mask:
+            raise HilbertError(f"The tokenizer of {self.info.name} gives no token for a word.")
+        n_before, n_after = mask.index(0), mask[::-1].index(0)
+        return ids[:n_before], ids[len(ids) - n_after :]
+
+    def _tokenized(self, number: int, job: EncodeJob) -> _Document:
+        try:
+            texts = _texts(job.segments)
+            rows = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+            pieces = [
+                _Piece(number, segment, ids)
+                for segment, row in enumerate(rows)
+                for ids in self._split(segment, row)
+            ]
+        except DocumentError as error:
+            return _Document(job, failed=Failed(job.id, str(error)))
+        return _Document(job, pieces)
+
+    def _split(self, segment: int, ids: list[int]) -> list[list[int]]:
+        """Pieces of nearly equal length, each with special tokens, none over the limit."""
+        n_pieces = max(1, -(-len(ids) // self._max_content))
+        bounds = [len(ids) * i // n_pieces for i in range(n_pieces + 1)]
+        pieces = [self._prefix + ids[start:stop] + self._suffix for start, stop in pairwise(bounds)]
+        if not pieces[0]:
+            raise DocumentError(f"text segment {segment + 1} has no tokens")
+        return pieces
+
+    def _encode_chunk(self, chunk: list[_Document]) -> Iterator[Encoded | Failed]:
+        moments = self._moments([piece for document in chunk for piece in document.pieces])
+        pooling = self._options.pooling
+        for number, document in enumerate(chunk):
+            if document.failed:
+                yield document.failed
+                continue
+            n_segments = len(document.job.segments)
+            rows = [moments[number, i].pooled(pooling) for i in range(n_segments)]
+            yield result_of(document.job.id, stored(rows))
+
+    def _moments(self, pieces: list[_Piece]) -> dict[tuple[int, int], Moments]:
+        """Moments of all tokens of each (document, segment)."""
+        ordered = sorted(pieces, key=lambda piece: len(piece.ids), reverse=True)
+        found: dict[tuple[int, int], Moments] = {}
+        with workers_for(self._device) as workers:
+            for batch, moments in workers.map(self._batch_moments, _batches(ordered)):
+                for piece, own in zip(batch, moments, strict=True):
+                    key = piece.document, piece.segment
+                    found[key] = found[key].merge(own) if key in found else own
+        return found
+
+    def _batch_moments(self, batch: list[_Piece]) -> list[Moments]:
+        hidden = self._hidden([piece.ids for piece in batch])
+        return [
+            Moments.of(tokens[: len(piece.ids)])
+            for piece, tokens in zip(batch, hidden, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _hidden(self, rows: list[list[int]]) -> Tensor:
+        """Hidden states of shape (n_rows, longest row, width), padding included."""
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [self._pad_id] * (longest - len(row)) for row in rows])
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+        output = self._model(
+            input_ids=ids.to(self._device),
+            attention_mask=mask.to(self._device),
+            output_hidden_states=True,
+        )
+        hidden: Tensor = output.hidden_states[self._options.layer]
+        return hidden
+
+
+def _load(folder: Path, device: torch.device) -> tuple[Any, Any]:
+    """Tokenizer and frozen float32 model; of an encoder-decoder model, the encoder."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
+    except Exception as error:  # transformers raises whatever a model's own code raises
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise HilbertError(
+            f"transformers cannot load {folder} as a text encoder: {type(error).__name__}: {reason}"
+        ) from error
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    return tokenizer, encoder.to(device).eval()
+
+
+def _texts(segments: Iterable[Segment]) -> list[str]:
+    texts = [segment.text for segment in segments]
+    if not texts:
+        raise DocumentError("no text segments")
+    if None in texts:
+        raise DocumentError(f"text segment {texts.index(None) + 1} has no text")
+    return [text for text in texts if text is not None]
+
+
+def _batches(pieces: list[_Piece]) -> Iterator[list[_Piece]]:
+    """Consecutive pieces, so many that neither their number nor their tokens are too many.
+
+    `pieces` are sorted, the longest first, so the first of a batch tells its padded length.
+    """
+    start = 0
+    while start < len(pieces):
+        n = max(1, min(_BATCH_PIECES, _BATCH_TOKENS // len(pieces[start].ids)))
+        yield pieces[start : start + n]
+        start += n

@@ -1,0 +1,229 @@
+"""From the name of an encoder to its identity (`resolve_encoder`) and then to the encoder.
+
+Resolving reads files and digests only; torch and transformers are imported by `load_encoder`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hilbert.stages.extract.encoders import model_config
+from hilbert.stages.extract.encoders.base import (
+    ENCODE_VERSION,
+    STORED_DTYPE,
+    Encoder,
+    EncoderOptions,
+)
+from hilbert.stages.extract.encoders.catalogue import KnownModel, find_known
+from hilbert.stages.extract.encoders.checkpoints import (
+    read_json,
+    tensors_digest,
+    text_encoder_tensor,
+    tokenizer_digest,
+    whisper_encoder_tensor,
+)
+from hilbert.stages.extract.encoders.sources import hub_folder, known_folder, local_folder
+from hilbert.stages.extract.encoders.windows import GAP_S, SAMPLING_RATE, WINDOW_S
+from hilbert.store.errors import HilbertError
+from hilbert.store.keys import digest
+from hilbert.store.types import EncoderInfo, Modality
+
+_RESAMPLING = "soxr HQ to 16000 Hz, mean of channels"
+_SPLITTING = "pieces of equal length, special tokens each, pooled together"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedEncoder:
+    """An encoder that was found and identified, but not loaded.
+
+    Attributes
+    ----------
+    info : EncoderInfo
+        Name, modality, width and fingerprint.
+    folder : Path
+        Hugging Face folder with its weights as safetensors.
+    options : EncoderOptions
+        As asked for, except that `layer` counts from 0, the embedding's output, and that
+        what a modality does not use has its default.
+    max_tokens : int
+        Text only: longest input in tokens.
+    """
+
+    info: EncoderInfo
+    folder: Path
+    options: EncoderOptions
+    max_tokens: int = 0
+
+
+def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
+    """Find an encoder and tell its identity, without torch or transformers.
+
+    Parameters
+    ----------
+    name : str
+        A short name (whisper, whisper-tiny.en, whisper-base, minilm), an id of the Hugging
+        Face hub, or the path of a local folder.
+    options : EncoderOptions
+
+    Raises
+    ------
+    HilbertError
+        If there is no such model, or `options` do not fit it, or its weights are not those
+        that its name stands for.
+    """
+    model = _find(name)
+    config = read_json(model.folder / "config.json")
+    modality = model_config.modality_of(model.folder, config)
+    layer = model_config.layer_number(options.layer, model_config.n_layers_of(config))
+    tensors = _checked_digest(model, modality)
+    resolve = _resolve_audio if modality == "audio" else _resolve_text
+    return resolve(model, config, replace(options, layer=layer), tensors)
+
+
+def load_encoder(resolved: ResolvedEncoder, *, device: str = "auto") -> Encoder:
+    """Load an encoder that was resolved.
+
+    Parameters
+    ----------
+    resolved : ResolvedEncoder
+    device : {"auto", "cpu", "cuda", "mps"}
+
+    Raises
+    ------
+    HilbertError
+        If the device is not there or the weights do not fit.
+    """
+    from hilbert.stages.extract.encoders.device import (
+        choose_device,
+        quiet_transformers,
+        torch_dtype,
+    )
+
+    chosen = choose_device(device)
+    quiet_transformers()
+    options = resolved.options
+    if resolved.info.modality == "text":
+        from hilbert.stages.extract.encoders.text import TextEncoder
+
+        return TextEncoder(resolved.info, resolved.folder, options, resolved.max_tokens, chosen)
+
+    from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder
+    from hilbert.stages.extract.encoders.whisper_model import WhisperTower
+
+    dtype = torch_dtype(options.precision)
+    tower = WhisperTower(resolved.folder, options.layer, chosen, dtype)
+    return WhisperAudioEncoder(resolved.info, tower, options)
+
+
+class _Model(NamedTuple):
+    """A model that was found.
+
+    Attributes
+    ----------
+    name : str
+        What its features are called in the store: a short name, or the last part of an id or
+        a path.
+    reference : str
+        What finds it again: `name`, or the whole id. For a folder the name only, because no
+        absolute path goes into a store.
+    folder : Path
+    known : KnownModel, optional
+    """
+
+    name: str
+    reference: str
+    folder: Path
+    known: KnownModel | None = None
+
+
+def _find(name: str) -> _Model:
+    if known := find_known(name):
+        return _Model(name.split("/")[-1], name, known_folder(known), known)
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        own = path.resolve().name
+        return _Model(own, own, local_folder(path))
+    if not name or path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+        raise HilbertError(f"Encoder {name!r}: there is no such folder.")
+    return _Model(name.split("/")[-1], name, hub_folder(name))
+
+
+def _checked_digest(model: _Model, modality: Modality) -> str:
+    rename = whisper_encoder_tensor if modality == "audio" else text_encoder_tensor
+    found = tensors_digest(model.folder, f"{modality} tensors", rename)
+    if model.known is not None and found != model.known.tensors:
+        raise HilbertError(
+            f"The weights in {model.folder} are not those of {model.name}: their digest is"
+            f" {found}, expected {model.known.tensors}. Delete that folder and try again, or"
+            " give its path as the encoder if these weights are the ones you want."
+        )
+    return found
+
+
+def _resolve_audio(
+    model: _Model, config: Mapping[str, Any], options: EncoderOptions, tensors: str
+) -> ResolvedEncoder:
+    identity = {
+        "class": "whisper",
+        "tensors": tensors,
+        "settings": model_config.whisper_settings(config),
+        "context": options.context,
+        "window_s": WINDOW_S,
+        "gap_s": GAP_S if options.context == "packed" else None,
+        "sampling_rate": SAMPLING_RATE,
+        "resampling": _RESAMPLING,
+    }
+    info = _info(model, "audio", config, options, identity)
+    return ResolvedEncoder(info, model.folder, options)
+
+
+def _resolve_text(
+    model: _Model, config: Mapping[str, Any], options: EncoderOptions, tensors: str
+) -> ResolvedEncoder:
+    plain = EncoderOptions(layer=options.layer, pooling=options.pooling)
+    max_tokens = model_config.max_tokens_of(model.folder, config)
+    identity = {
+        "class": "text",
+        "tensors": tensors,
+        "settings": model_config.text_settings(config),
+        "tokenizer": tokenizer_digest(model.folder),
+        "max_tokens": max_tokens,
+        "splitting": _SPLITTING,
+    }
+    info = _info(model, "text", config, plain, identity)
+    return ResolvedEncoder(info, model.folder, plain, max_tokens)
+
+
+def _info(
+    model: _Model,
+    modality: Modality,
+    config: Mapping[str, Any],
+    options: EncoderOptions,
+    identity: Mapping[str, object],
+) -> EncoderInfo:
+    """What the store keeps; the fingerprint leaves out name, path and device."""
+    shared = {
+        "layer": options.layer,
+        "pooling": options.pooling,
+        "compute_dtype": options.precision,
+        "stored_dtype": STORED_DTYPE,
+        "version": ENCODE_VERSION,
+    }
+    width = model_config.width_of(config)
+    return EncoderInfo(
+        name=model.name,
+        modality=modality,
+        dim=width if options.pooling == "mean" else 2 * width,
+        fingerprint=digest("encoder", {**identity, **shared}),
+        options={
+            "model": model.reference,
+            "tensors": identity["tensors"],
+            "width": width,
+            "n_layers": model_config.n_layers_of(config),
+            "layer": options.layer,
+            "pooling": options.pooling,
+            "context": options.context,
+            "precision": options.precision,
+        },
+    )

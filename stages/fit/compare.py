@@ -1,0 +1,130 @@
+"""Whether one model is better than another on the same folds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from hilbert.stages.fit.intervals import LEVEL
+from hilbert.stages.fit.metrics import Metrics
+from hilbert.stages.fit.splits import Fold
+
+Outcome = Literal["beats", "level", "below"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Paired difference of two models' macro AUC, ``a - b``.
+
+    Attributes
+    ----------
+    mean : float
+    low, high : float
+        95 % interval; NaN where fewer than two folds are defined in both.
+    p_value : float
+        Two-sided, of no difference.
+    n_folds : int
+        Folds defined in both.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model beat the best of its baselines, with the sentence that says so."""
+
+    outcome: Outcome
+    baseline: str
+    difference: Difference
+    sentence: str
+
+
+def corrected_t_test(
+    a: Sequence[float | None], b: Sequence[float | None], folds: Sequence[Fold]
+) -> Difference:
+    """Corrected resampled t-test of two models' scores on the same folds.
+
+    The training parts of repeated folds overlap, so scores of folds are not independent and
+    the plain paired test finds differences that are none; the variance is therefore raised by
+    the ratio of test to training documents.
+
+    Parameters
+    ----------
+    a, b : sequence of (float or None)
+        Scores by fold, None where undefined.
+    folds : sequence of Fold
+
+    References
+    ----------
+    Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52 (2003).
+    """
+    pairs = [
+        (x - y, len(fold.test) / len(fold.train))
+        for x, y, fold in zip(a, b, folds, strict=True)
+        if x is not None and y is not None
+    ]
+    if len(pairs) < 2:
+        return Difference(
+            pairs[0][0] if pairs else math.nan, math.nan, math.nan, math.nan, len(pairs)
+        )
+    differences, ratios = np.array(pairs).T
+    n = len(pairs)
+    error = math.sqrt((1 / n + ratios.mean()) * differences.var(ddof=1))
+    mean = float(differences.mean())
+    reach = error * stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    return Difference(mean, mean - reach, mean + reach, _p_value(mean, error, n), n)
+
+
+def judge(scores: Mapping[str, Metrics], folds: Sequence[Fold], name: str = "hilbert") -> Verdict:
+    """Compare a model with the best of the others by macro AUC.
+
+    Parameters
+    ----------
+    scores : mapping of str to Metrics
+        Of all models, on the same folds.
+    folds : sequence of Fold
+    name : str
+        The model to judge.
+    """
+    own = scores[name]
+    rivals = {other: m for other, m in scores.items() if other != name}
+    best = max(rivals, key=lambda other: _rank(rivals[other].auc_macro))
+    difference = corrected_t_test(own.auc_folds, rivals[best].auc_folds, folds)
+    outcome = _outcome(difference)
+    opening = {
+        "beats": f"HILBERT beats the best baseline, {best}",
+        "level": f"HILBERT does not beat the best baseline, {best}: they are level",
+        "below": f"HILBERT is worse than the best baseline, {best}",
+    }[outcome]
+    sentence = (
+        f"{opening}: macro AUC {own.auc_macro:.3f} against {rivals[best].auc_macro:.3f}, "
+        f"difference {difference.mean:+.3f} (95 % interval {difference.low:+.3f} to "
+        f"{difference.high:+.3f}, corrected resampled t-test over {difference.n_folds} folds, "
+        f"p = {difference.p_value:.2g})."
+    )
+    return Verdict(outcome, best, difference, sentence)
+
+
+def _rank(score: float) -> float:
+    return -math.inf if math.isnan(score) else score
+
+
+def _outcome(difference: Difference) -> Outcome:
+    """Better or worse only where the interval leaves out 0; NaN compares as neither."""
+    if difference.low > 0:
+        return "beats"
+    return "below" if difference.high < 0 else "level"
+
+
+def _p_value(mean: float, error: float, n: int) -> float:
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stats.t.sf(abs(mean) / error, n - 1))

@@ -1,0 +1,257 @@
+"""Repeated stratified group folds, and the training groups that early stopping looks at."""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.store.errors import FitError
+from hilbert.store.keys import digest
+
+Index = NDArray[np.int64]
+SHUFFLES = 20
+"""Shuffles tried at most for a repeat, see `_full_split`."""
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How documents are split for evaluation."""
+
+    folds: int = 5
+    """Parts of a repeat, each tested once."""
+    repeats: int = 5
+    """How often the documents are split anew."""
+    seed: int = 0
+    """Seed of the shuffles."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("folds", 2), ("repeats", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise FitError(f"--{name} must be at least {least}, not {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One train/test split.
+
+    Attributes
+    ----------
+    repeat, fold : int
+    train, test : int64 array
+        Sorted indices of documents. Every test document has a label; training documents may
+        have none.
+    """
+
+    repeat: int
+    fold: int
+    train: Index
+    test: Index
+
+
+def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...]:
+    """Refuse labels and groups that no evaluation can be built on; warn of those that are weak.
+
+    Returns
+    -------
+    tuple of str
+        One sentence for each class that cannot be in every test fold.
+
+    Raises
+    ------
+    FitError
+        If fewer than two classes have documents, a class has one document or one group, or
+        there are fewer groups than folds; says which, how many, and the mend.
+    """
+    counts = Counter(documents.labels.tolist())
+    found = [k for k in range(documents.n_classes) if counts[k]]
+    if len(found) < 2:
+        raise FitError(f"the target needs two classes with documents, it has {len(found)}.")
+    groups = {k: _groups_of(documents, k) for k in found}
+    for k in found:
+        _check_class(documents, k, counts[k], len(groups[k]))
+    n_groups = len(set().union(*groups.values()))
+    if n_groups < config.folds:
+        raise FitError(
+            f"{n_groups} groups cannot be split into {config.folds} folds. "
+            f"Use --folds {n_groups} or fewer."
+        )
+    largest = max(counts[k] for k in found)
+    if largest < config.folds:
+        raise FitError(
+            f"no class has more than {largest} documents, too few for {config.folds} folds. "
+            f"Use --folds {largest} or fewer."
+        )
+    short = [k for k in found if len(groups[k]) < config.folds]
+    return tuple(_shortage(documents.classes[k], len(groups[k]), config.folds) for k in short)
+
+
+def make_folds(
+    labels: NDArray[np.int64], groups: Sequence[str], config: SplitConfig
+) -> tuple[Fold, ...]:
+    """Repeated stratified group k-fold.
+
+    A document without a label is tested nowhere, and trains in the folds whose test part
+    holds no document of its group.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n_documents,)
+        -1 where missing.
+    groups : sequence of str
+        One a document.
+    config : SplitConfig
+
+    Returns
+    -------
+    tuple of Fold
+        ``repeats * folds`` of them, the folds of one repeat together.
+    """
+    names = np.asarray(groups, dtype=object)
+    known = np.flatnonzero(labels != MISSING)
+    folds = []
+    for repeat in range(config.repeats):
+        parts = _full_split(labels[known], names[known], config.folds, (config.seed, repeat))
+        for fold, part in enumerate(parts):
+            test = known[part]
+            train = np.flatnonzero(~np.isin(names, names[test]))
+            folds.append(Fold(repeat, fold, train, test))
+    return tuple(folds)
+
+
+def folds_digest(folds: Sequence[Fold], ids: Sequence[str]) -> str:
+    """Digest of which documents are tested, and trained on, in which fold."""
+    return digest(
+        "folds",
+        [[f.repeat, f.fold, [ids[i] for i in f.train], [ids[i] for i in f.test]] for f in folds],
+    )
+
+
+def hold_out(
+    labels: NDArray[np.int64], groups: Sequence[str], train: Index, share: float, seed: int,
+    part: int = 0,
+) -> tuple[Index, Index]:  # fmt: skip
+    """Carve whole groups out of the training documents, for early stopping.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n_documents,)
+    groups : sequence of str
+        One a document.
+    train : int64 array
+        Indices of the training documents.
+    share : float
+        Part of the groups to hold out, about.
+    seed : int
+    part : int
+        Which of the ``1 / share`` disjoint parts; counted round.
+
+    Returns
+    -------
+    fitted, held : int64 arrays
+        Together the training documents, but those without a label in a held group. `held` is
+        empty where the groups are too few. Every class of the training documents stays in
+        `fitted`.
+    """
+    names = np.asarray(groups, dtype=object)
+    known = train[labels[train] != MISSING]
+    movable = known[np.isin(names[known], list(_spare_groups(labels[known], names[known])))]
+    n_parts = round(1 / share)
+    if _most_parts(labels[movable], names[movable]) < n_parts:
+        return train, np.empty(0, dtype=np.int64)
+    parts = _full_split(labels[movable], names[movable], n_parts, (seed,))
+    held = movable[parts[part % n_parts]]
+    return train[~np.isin(names[train], names[held])], held
+
+
+def inner_splits(
+    labels: NDArray[np.int64], groups: Sequence[str], train: Index, n_parts: int, seed: int
+) -> list[tuple[Index, Index]]:
+    """Stratified group splits of the training documents, to choose an option by.
+
+    Returns
+    -------
+    list of (fitted, validated)
+        Index pairs of documents with a label, `n_parts` of them or as many as the groups and
+        the largest class allow; empty where not even two are possible.
+    """
+    names = np.asarray(groups, dtype=object)
+    known = train[labels[train] != MISSING]
+    n_parts = min(n_parts, _most_parts(labels[known], names[known]))
+    if n_parts < 2:
+        return []
+    parts = _full_split(labels[known], names[known], n_parts, (seed,))
+    return [(np.delete(known, part), known[part]) for part in parts]
+
+
+def _most_parts(labels: NDArray[np.int64], groups: NDArray[np.object_]) -> int:
+    """Parts into which documents can be split at most."""
+    largest = np.unique(labels, return_counts=True)[1].max(initial=0)
+    return min(int(largest), len(set(groups)))
+
+
+def _groups_of(documents: DocumentSet, label: int) -> set[str]:
+    return {g for g, k in zip(documents.groups, documents.labels, strict=True) if k == label}
+
+
+def _check_class(documents: DocumentSet, label: int, n_documents: int, n_groups: int) -> None:
+    name = documents.classes[label]
+    only = documents.ids[int(np.flatnonzero(documents.labels == label)[0])]
+    mend = "Drop or merge the class, or add documents of it from other groups."
+    if n_documents == 1:
+        raise FitError(f"class {name} has one document ({only}), so none to test it with. {mend}")
+    if n_groups == 1:
+        raise FitError(
+            f"all {n_documents} documents of class {name} (first: {only}) are of one group, "
+            f"so it is never trained and tested at once. {mend}"
+        )
+
+
+def _shortage(name: str, n_groups: int, folds: int) -> str:
+    return (
+        f"class {name} has {n_groups} groups for {folds} folds: at least {folds - n_groups} "
+        f"folds of each repeat test no document of it, and average their AUC over the other "
+        f"classes. --folds {n_groups} avoids that."
+    )
+
+
+def _full_split(
+    labels: NDArray[np.int64], groups: NDArray[np.object_], n_parts: int, seed: tuple[int, ...]
+) -> list[Index]:
+    """Test parts of the first shuffle that puts every class in every part that it could be in.
+
+    A shuffled `StratifiedGroupKFold` deals groups out greedily, in random order: 1 shuffle in
+    200 left a part without a class of five groups. Choosing by label counts leaks nothing.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(SHUFFLES)
+    unavoidable = sum(max(0, n_parts - len(set(groups[labels == k]))) for k in np.unique(labels))
+    fewest: tuple[int, list[Index]] = (len(labels) * n_parts, [])
+    for shuffle in seeds:
+        parts = _split(labels, groups, n_parts, int(shuffle))
+        missed = sum(len(np.unique(labels)) - len(np.unique(labels[part])) for part in parts)
+        if missed < fewest[0]:
+            fewest = missed, parts
+        if missed <= unavoidable:
+            break
+    return fewest[1]
+
+
+def _split(
+    labels: NDArray[np.int64], groups: NDArray[np.object_], n_parts: int, seed: int
+) -> list[Index]:
+    splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # `check_classes` says the same, with the names and the mend
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return [test for _, test in splitter.split(labels, labels, groups)]
+
+
+def _spare_groups(labels: NDArray[np.int64], groups: NDArray[np.object_]) -> set[str]:
+    """Groups that are not the only one with documents of some class."""
+    only = [set(groups[labels == k]) for k in np.unique(labels)]
+    needed = set().union(*(found for found in only if len(found) == 1))
+    return set(groups) - needed

@@ -1,0 +1,159 @@
+"""A trained model: probabilities and embeddings of documents, and its state for a file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hilbert.stages.fit.batches import Batch, bounded_batches, collate
+from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.dataset import DocumentSet, Widths
+from hilbert.stages.fit.model import Hilbert
+from hilbert.stages.fit.standardise import Moments
+from hilbert.store.errors import FitError
+from hilbert.store.types import MODALITIES
+
+PREDICT_BATCH = 64
+"""Documents predicted at once, at most."""
+
+Curves = dict[str, list[float]]
+"""Mean of each term over the steps of an epoch, one number an epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Networks whose probabilities are averaged.
+
+    Attributes
+    ----------
+    networks : tuple of Hilbert
+        Standardisation is part of each.
+    classes : tuple of str
+    config : TrainConfig
+    curves : tuple of dict
+        Losses by epoch, one dict a network; empty for a model read from a file.
+    """
+
+    networks: tuple[Hilbert, ...]
+    classes: tuple[str, ...]
+    config: TrainConfig
+    curves: tuple[Curves, ...] = ()
+
+    def predict_proba(self, documents: DocumentSet) -> NDArray[np.float64]:
+        """Class probabilities of shape (n_documents, n_classes); rows sum to 1.
+
+        Raises
+        ------
+        FitError
+            If the features have another width than those of training.
+        """
+        parts = self._apply(documents, _probabilities)
+        mean: NDArray[np.float64] = np.mean(parts, axis=0)
+        return mean
+
+    def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:
+        """Embeddings by name, `audio`, `text` and `joint`, zero where a modality is missing.
+
+        Returns
+        -------
+        dict of arrays of shape (n_documents, n_networks * width)
+            The networks' embeddings side by side, as each has a space of its own.
+        """
+        # (n_documents, 3, n_networks * width)
+        stacked = np.concatenate(self._apply(documents, _embeddings), axis=2).astype(np.float32)
+        return {name: stacked[:, i] for i, name in enumerate((*MODALITIES, "joint"))}
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor of every network, named ``<network>.<tensor>``, for safetensors."""
+        return {
+            f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
+            for i, network in enumerate(self.networks)
+            for name, tensor in network.state_dict().items()
+        }
+
+    def _apply(
+        self, documents: DocumentSet, apply: Callable[[Hilbert, Batch], Tensor]
+    ) -> list[NDArray[np.float64]]:
+        """`apply` of each network to all documents, each of shape (n_documents, ...)."""
+        widths = self.networks[0].widths
+        check_widths(documents, widths)
+        found: list[list[Tensor]] = [[] for _ in self.networks]
+        with inference(self.config.threads):
+            for index in bounded_batches(documents, PREDICT_BATCH):
+                batch = collate(documents, index, widths, device=self.config.device)
+                for network, parts in zip(self.networks, found, strict=True):
+                    parts.append(apply(network.eval(), batch).cpu())
+        return [torch.cat(parts).double().numpy() for parts in found]
+
+
+def from_state(
+    state: Mapping[str, Tensor], classes: Sequence[str], config: TrainConfig
+) -> TrainedModel:
+    """The model whose `TrainedModel.state` this is.
+
+    Raises
+    ------
+    FitError
+        If tensors are missing or have another shape than `config` tells.
+    """
+    networks = []
+    for i in range(config.seeds_averaged):
+        own = {k.removeprefix(f"{i}."): v for k, v in state.items() if k.startswith(f"{i}.")}
+        try:
+            networks.append(_network(own, len(classes), config))
+        except (KeyError, RuntimeError) as error:
+            raise FitError(
+                f"the weights of network {i} do not fit the saved options. "
+                "Restore the run directory, or fit again."
+            ) from error
+    return TrainedModel(tuple(networks), tuple(classes), config)
+
+
+def check_widths(documents: DocumentSet, widths: Widths) -> None:
+    """Refuse features of another width than the model was trained on."""
+    for name, found, wanted in zip(
+        MODALITIES, (documents.audio_dim, documents.text_dim), widths, strict=True
+    ):
+        if found is not None and found != wanted:
+            raise FitError(
+                f"{name} features have width {found}, the model was fitted on {wanted}. "
+                "Extract with the encoders of the run."
+            )
+
+
+@contextmanager
+def inference(threads: int) -> Iterator[None]:
+    """No gradients, and `threads` torch threads, whose number was another before and after."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _network(state: dict[str, Tensor], n_classes: int, config: TrainConfig) -> Hilbert:
+    moments = [
+        Moments(*(state[f"project_{m}.{n}"].numpy() for n in Moments._fields)) for m in MODALITIES
+    ]
+    network = Hilbert(moments[0], moments[1], n_classes, config.model)
+    network.load_state_dict(state)
+    return network.to(config.device)
+
+
+def _probabilities(network: Hilbert, batch: Batch) -> Tensor:
+    _, routed = network(batch)
+    # float64, so that rows sum to 1 in a file as well
+    probabilities: Tensor = routed.logits.double().softmax(1)
+    return probabilities
+
+
+def _embeddings(network: Hilbert, batch: Batch) -> Tensor:
+    """Audio, text and joint embeddings, shape (n_documents, 3, width)."""
+    found = network.embed(batch)
+    return torch.stack([found.audio, found.text, found.joint], 1)

@@ -1,0 +1,54 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hilbert.stages.extract.encoders.base import (
+    Encoded,
+    EncoderOptions,
+    Failed,
+    best_audio_precision,
+    options_of,
+    result_of,
+)
+from hilbert.store.errors import HilbertError
+from hilbert.store.types import EncoderInfo
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "flag"),
+    [
+        ("layer", 1.5, "--layer"),
+        ("layer", True, "--layer"),
+        ("pooling", "max", "--pooling"),
+        ("context", "mixed", "--context"),
+        ("precision", "int8", "--precision"),
+    ],
+)
+def test_a_bad_option_names_its_flag_and_its_value(option: str, value: Any, flag: str) -> None:
+    with pytest.raises(HilbertError, match=flag) as error:
+        EncoderOptions(**{option: value})
+    assert repr(value) in str(error.value)
+
+
+def test_options_are_read_back_from_an_encoder_s_record() -> None:
+    options = {"layer": 2, "pooling": "mean", "context": "isolated", "precision": "bf16"}
+    info = EncoderInfo("whisper", "audio", 384, "f", {**options, "model": "whisper"})
+    assert options_of(info) == EncoderOptions(2, "mean", "isolated", "bf16")
+    with pytest.raises(HilbertError, match="layer"):
+        options_of(EncoderInfo("other", "text", 8, "f"))
+
+
+def test_precision_follows_the_processor(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert best_audio_precision(cpuinfo) == "fp32"
+    cpuinfo.write_text("flags : fpu avx2 avx512f\n")
+    assert best_audio_precision(cpuinfo) == "fp32"
+    cpuinfo.write_text("flags : fpu avx2 amx_bf16 amx_tile\n")
+    assert best_audio_precision(cpuinfo) == "bf16"
+
+
+def test_features_that_are_no_numbers_make_a_failure() -> None:
+    assert isinstance(result_of("a", np.zeros((2, 3), np.float16)), Encoded)
+    assert isinstance(result_of("a", np.array([[np.nan]], np.float16)), Failed)

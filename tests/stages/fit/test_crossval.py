@@ -1,0 +1,141 @@
+"""Models on folds: leaks, equality of one and two processes, baselines at chance and above."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from hilbert.stages.fit.baselines import Logistic, Majority, make_baselines, pool, rotate
+from hilbert.stages.fit.crossval import HilbertModel, cross_validate
+from hilbert.stages.fit.metrics import evaluate
+from hilbert.stages.fit.splits import SplitConfig, make_folds
+from support.synthetic import make_documents, small_config
+
+DOCUMENTS = make_documents(40, per_group=2)
+FOLDS = make_folds(DOCUMENTS.labels, DOCUMENTS.groups, SplitConfig(folds=3, repeats=1))
+
+
+def test_every_model_scores_every_fold_and_progress_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    models = [HilbertModel(small_config(epochs=1)), *make_baselines(DOCUMENTS)]
+    found = cross_validate(
+        DOCUMENTS, FOLDS, models, progress=lambda done, n: told.append((done, n))
+    )
+    names = ["hilbert", "majority", "logistic_audio", "logistic_text", "logistic_both"]
+    assert list(found) == names
+    for parts in found.values():
+        assert [p.shape for p in parts] == [(len(f.test), 2) for f in FOLDS]
+        assert np.concatenate(parts).sum(1) == pytest.approx(1.0)
+    assert told == [(i, 15) for i in range(1, 16)]
+
+
+def test_two_processes_give_the_same_as_one() -> None:
+    models = [HilbertModel(small_config(epochs=1)), *make_baselines(DOCUMENTS)]
+    one = cross_validate(DOCUMENTS, FOLDS, models, seed=3)
+    two = cross_validate(DOCUMENTS, FOLDS, models, seed=3, workers=2)
+    for name, parts in one.items():
+        for a, b in zip(parts, two[name], strict=True):
+            assert np.array_equal(a, b), name
+
+
+def test_labels_of_the_test_documents_change_no_prediction() -> None:
+    fold = FOLDS[0]
+    labels = DOCUMENTS.labels.copy()
+    labels[fold.test] = 1 - labels[fold.test]
+    changed = DOCUMENTS.with_labels(labels)
+    for model in (HilbertModel(small_config(epochs=1)), *make_baselines(DOCUMENTS)):
+        before, after = (
+            model.fit_predict(d, fold.train, fold.test, 0) for d in (DOCUMENTS, changed)
+        )
+        assert np.array_equal(before, after), model.name
+
+
+def test_majority_predicts_the_training_frequencies() -> None:
+    documents = DOCUMENTS.with_labels(np.array([0] * 30 + [1] * 8 + [-1] * 2))
+    p = Majority().fit_predict(documents, np.arange(20, 40), np.arange(3), 0)
+    assert p == pytest.approx(np.tile([10 / 18, 8 / 18], (3, 1)))
+
+
+def test_logistic_regression_finds_the_label_where_it_is() -> None:
+    found = cross_validate(DOCUMENTS, FOLDS, make_baselines(DOCUMENTS))
+    truth = np.concatenate([DOCUMENTS.labels[f.test] for f in FOLDS])
+    auc = {n: roc_auc_score(truth, np.concatenate(p)[:, 1]) for n, p in found.items()}
+    assert auc["logistic_audio"] > 0.95
+    assert auc["logistic_both"] > 0.95
+    assert auc["logistic_text"] < 0.8
+
+
+def test_the_path_is_scikit_learns_logistic_regression() -> None:
+    rng = np.random.default_rng(0)
+    documents = make_documents(60, n_classes=3)
+    pooled = rng.standard_normal((60, 200)) + documents.labels[:, None] * 0.2
+    train, test = np.arange(40), np.arange(40, 60)
+    found = Logistic("x", pooled)._path(documents, train, test, (1e-3, 1e-1))
+    scaler = StandardScaler().fit(pooled[train])
+    for C, p in zip((1e-3, 1e-1), found, strict=True):
+        plain = LogisticRegression(C=C, class_weight="balanced", tol=1e-8, max_iter=5000)
+        plain.fit(scaler.transform(pooled[train]), documents.labels[train])
+        assert p == pytest.approx(plain.predict_proba(scaler.transform(pooled[test])), abs=2e-3)
+
+
+def test_rotation_keeps_inner_products() -> None:
+    rng = np.random.default_rng(0)
+    fitted, tested = rng.standard_normal((10, 50)), rng.standard_normal((4, 50))
+    a, b = rotate(fitted, tested)
+    assert a.shape == (10, 10)
+    assert a @ a.T == pytest.approx(fitted @ fitted.T)
+    assert b @ a.T == pytest.approx(tested @ fitted.T)
+
+
+def test_pooled_features_are_mean_and_deviation_and_nan_where_missing() -> None:
+    documents = replace(DOCUMENTS.take([0, 1]), audio=(DOCUMENTS.audio[0], None))
+    pooled = pool(documents, "audio")
+    source = documents.audio[0]
+    assert source is not None
+    x = source.x.astype(np.float64)
+    assert pooled[0] == pytest.approx(np.concatenate([x.mean(0), x.std(0)]))
+    assert np.isnan(pooled[1]).all()
+
+
+def test_documents_that_lack_a_modality_are_scored_too() -> None:
+    text = tuple(None if i % 2 else f for i, f in enumerate(DOCUMENTS.text))
+    documents = replace(DOCUMENTS, text=text)
+    for model in make_baselines(documents):
+        p = model.fit_predict(documents, FOLDS[0].train, FOLDS[0].test, 0)
+        assert np.isfinite(p).all(), model.name
+
+
+def test_baselines_of_an_absent_modality_are_left_out() -> None:
+    documents = replace(DOCUMENTS, text=(None,) * 40)
+    assert [m.name for m in make_baselines(documents)] == ["majority", "logistic_audio"]
+
+
+def test_permuted_labels_leave_logistic_regression_at_chance() -> None:
+    rng = np.random.default_rng(0)
+    scores = []
+    for _ in range(8):
+        documents = DOCUMENTS.with_labels(rng.permutation(DOCUMENTS.labels))
+        folds = make_folds(documents.labels, documents.groups, SplitConfig(folds=3, repeats=1))
+        found = cross_validate(documents, folds, make_baselines(documents)[1:2])
+        metrics = evaluate(
+            documents.labels, documents.groups, "ab", folds, found["logistic_audio"], resamples=2
+        )
+        scores.append(metrics.auc_macro)
+    assert np.mean(scores) == pytest.approx(0.5, abs=0.1)
+
+
+def test_hilbert_learns_what_no_linear_model_can() -> None:
+    documents = make_documents(240, told_by="xor", seed=1)
+    train, test = np.arange(180), np.arange(180, 240)
+    hilbert = HilbertModel(small_config(epochs=50, patience=0, lr=1e-2))
+    auc = {
+        model.name: roc_auc_score(
+            documents.labels[test], model.fit_predict(documents, train, test, 0)[:, 1]
+        )
+        for model in (hilbert, make_baselines(documents)[-1])
+    }
+    assert auc["hilbert"] > 0.9
+    assert auc["logistic_both"] < 0.65

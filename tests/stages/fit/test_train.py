@@ -1,0 +1,190 @@
+"""Training: determinism, leaks, missing modalities, state."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from hilbert.stages.fit.config import ObjectiveConfig, TrainConfig, train_config_from_dict
+from hilbert.stages.fit.train import train_hilbert
+from hilbert.stages.fit.trained import from_state
+from hilbert.store.errors import FitError
+from hilbert.store.types import Features
+from support.synthetic import SMALL, make_documents, small_config
+
+TRAIN = np.arange(30)
+TEST = np.arange(30, 40)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another() -> None:
+    documents = make_documents()
+    first, again, other = (
+        train_hilbert(documents, TRAIN, small_config(), seed=seed).predict_proba(documents)
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+
+
+def test_training_leaves_the_callers_random_state_and_threads_alone() -> None:
+    documents = make_documents()
+    torch.manual_seed(0)
+    before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    train_hilbert(documents, TRAIN, small_config(epochs=1), seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_nothing_of_the_test_documents_reaches_the_model() -> None:
+    documents = make_documents()
+    changed = replace(
+        documents,
+        labels=np.where(np.arange(40) < 30, documents.labels, 1 - documents.labels),
+        audio=documents.audio[:30] + documents.audio[:10],
+        text=documents.text[:30] + (None,) * 10,
+    )
+    models = [train_hilbert(d, TRAIN, small_config(), seed=1) for d in (documents, changed)]
+    for name, tensor in models[0].state().items():
+        assert torch.equal(tensor, models[1].state()[name]), name
+
+
+def test_probabilities_sum_to_one_and_learn_the_label() -> None:
+    documents = make_documents(60)
+    config = small_config(epochs=15, seeds_averaged=2)
+    model = train_hilbert(documents, np.arange(40), config, seed=1)
+    p = model.predict_proba(documents.take(range(40, 60)))
+    assert p.dtype == np.float64
+    assert p.sum(1) == pytest.approx(1.0, abs=1e-12)
+    assert roc_auc_score(documents.labels[40:], p[:, 1]) > 0.9
+
+
+def test_state_makes_the_same_model_again() -> None:
+    documents = make_documents()
+    model = train_hilbert(documents, TRAIN, small_config(seeds_averaged=2), seed=1)
+    config = train_config_from_dict(asdict(model.config))
+    again = from_state(model.state(), documents.classes, config)
+    assert np.array_equal(model.predict_proba(documents), again.predict_proba(documents))
+    with pytest.raises(FitError, match="network 2 do not fit"):
+        from_state(model.state(), documents.classes, replace(config, seeds_averaged=3))
+
+
+@pytest.mark.parametrize("absent", ["audio", "text"])
+def test_one_modality_alone_is_enough(absent: str) -> None:
+    told_by = "text" if absent == "audio" else "audio"
+    documents = replace(make_documents(60, told_by=told_by), **{absent: (None,) * 60})
+    model = train_hilbert(documents, np.arange(40), small_config(epochs=15), seed=1)
+    p = model.predict_proba(documents.take(range(40, 60)))
+    assert roc_auc_score(documents.labels[40:], p[:, 1]) > 0.9
+    assert set(model.curves[0]) == {"task", "load", "held_out"}  # nothing to align
+
+
+def test_documents_that_lack_a_modality_are_trained_on_and_predicted() -> None:
+    documents = make_documents(40)
+    audio = tuple(None if i % 3 == 0 else f for i, f in enumerate(documents.audio))
+    text = tuple(None if i % 3 == 1 else f for i, f in enumerate(documents.text))
+    documents = replace(documents, audio=audio, text=text)
+    model = train_hilbert(documents, TRAIN, small_config(), seed=1)
+    assert np.isfinite(model.predict_proba(documents)).all()
+    only_audio = replace(documents.take([1, 4]), text=(None, None))
+    assert np.isfinite(model.predict_proba(only_audio)).all()
+
+
+def test_predicting_features_of_another_width_is_refused() -> None:
+    model = train_hilbert(make_documents(), TRAIN, small_config(epochs=1), seed=1)
+    with pytest.raises(FitError, match="audio features have width 5"):
+        model.predict_proba(make_documents(4, audio_dim=5))
+
+
+def test_predictions_do_not_depend_on_the_other_documents() -> None:
+    documents = make_documents()
+    model = train_hilbert(documents, TRAIN, small_config(), seed=1)
+    together = model.predict_proba(documents)
+    alone = [model.predict_proba(documents.take([i])) for i in TEST]
+    assert np.concatenate(alone) == pytest.approx(together[TEST], abs=1e-5)
+
+
+def test_unlabelled_documents_train_the_alignment() -> None:
+    documents = make_documents()
+    labels = np.where(np.arange(40) % 4 == 0, -1, documents.labels)
+    partly = documents.with_labels(labels)
+    known = TRAIN[labels[TRAIN] >= 0]
+    with_them = train_hilbert(partly, TRAIN, small_config(), seed=1).predict_proba(partly)
+    without = train_hilbert(partly, known, small_config(), seed=1).predict_proba(partly)
+    assert np.isfinite(with_them).all()
+    assert not np.allclose(with_them, without)
+
+
+def test_align_then_classify_trains_the_classifier_alone_in_the_end() -> None:
+    documents = make_documents()
+    config = small_config(phases="align-then-classify", align_epochs=2)
+    one, two = (
+        train_hilbert(documents, TRAIN, replace(config, epochs=n), seed=1).state() for n in (1, 2)
+    )
+    moved = {name for name in one if not torch.equal(one[name], two[name])}
+    assert moved
+    assert all("classifier" in name for name in moved)
+
+
+def test_early_stopping_ends_before_all_epochs_and_curves_tell() -> None:
+    documents = make_documents(told_by="nothing")
+    config = small_config(epochs=40, patience=2, lr=0.02)
+    (curves,) = train_hilbert(documents, TRAIN, config, seed=1).curves
+    assert len(curves["held_out"]) == len(curves["task"]) < 40
+    best = int(np.argmin(curves["held_out"]))
+    assert len(curves["held_out"]) == best + 1 + 2
+
+
+def test_terms_of_weight_zero_are_left_out() -> None:
+    objective = ObjectiveConfig(contrast_weight=0.0, cka_weight=0.0)
+    config = small_config(objective=objective, epochs=1)
+    (curves,) = train_hilbert(make_documents(), TRAIN, config, seed=1).curves
+    assert set(curves) - {"held_out"} == {"task", "load", "balance"}
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    config = small_config(epochs=1, seeds_averaged=2)
+    train_hilbert(
+        make_documents(), TRAIN, config, seed=1, progress=lambda done, n: told.append((done, n))
+    )
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_embeddings_are_named_and_zero_where_missing() -> None:
+    documents = make_documents()
+    model = train_hilbert(documents, TRAIN, small_config(epochs=1, seeds_averaged=2), seed=1)
+    silent = replace(documents.take([0, 1]), audio=(None, documents.audio[1]))
+    found = model.embed(silent)
+    assert {name: e.shape for name, e in found.items()} == dict.fromkeys(
+        ("audio", "text", "joint"), (2, 2 * SMALL.width)
+    )
+    assert (found["audio"][0] == 0).all()
+    assert (found["audio"][1] != 0).any()
+
+
+def test_a_long_document_is_trained_on_and_predicted() -> None:
+    documents = make_documents()
+    rng = np.random.default_rng(0)
+    long = Features(rng.standard_normal((3000, 6)).astype(np.float16), np.full((3000, 2), np.nan))
+    documents = replace(documents, audio=(long, *documents.audio[1:]))
+    model = train_hilbert(documents, TRAIN, small_config(epochs=1, max_segments=64), seed=1)
+    assert np.isfinite(model.predict_proba(documents.take([0, 1]))).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"held_out": 0.9}, {"phases": "twice"}],
+)
+def test_train_options_are_checked(options: dict[str, object]) -> None:
+    name = next(iter(options)).replace("_", "-")
+    with pytest.raises(FitError, match=f"--{name} must be"):
+        TrainConfig(**options)  # type: ignore[arg-type]
+
+
+def test_options_survive_a_dict_and_unknown_ones_do_not() -> None:
+    config = small_config()
+    assert train_config_from_dict(asdict(config)) == config
+    with pytest.raises(FitError, match="ModelConfig has no option depth"):
+        train_config_from_dict({"model": {"depth": 3}})
