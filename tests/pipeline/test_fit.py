@@ -1,0 +1,308 @@
+"""`hilbert fit` and `hilbert predict`, from a store to a run and from a run to predictions."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hilbert
+from hilbert.stages.fit.metrics import auc_by_class
+from hilbert.store.feature_store import FeatureStore, create_store
+from hilbert.store.manifest import Manifest, Row
+from hilbert.store.segment_table import to_rows
+from hilbert.store.types import EncoderInfo, Segment
+from support.project import SENTENCES, Project, run, write_recording
+
+QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--seeds-averaged", "1", "--workers",
+         "1", "--device", "cpu")  # fmt: skip
+LABELS = ("low", "high", "mixed")
+
+
+def make_store(folder: Path, n_documents: int = 36, **columns: list[str | None]) -> FeatureStore:
+    """Documents in three classes; every sixth lacks its text, every seventh its audio."""
+    rng = np.random.default_rng(0)
+    store = create_store(folder / "feats.zarr", precision="fp32")
+    encoders = {
+        "a": EncoderInfo("a", "audio", 8, "fa", {"model": "a"}),
+        "t": EncoderInfo("t", "text", 6, "ft", {"model": "t"}),
+    }
+    about = {"boundaries": "", "texts": "", "n_audio": 3, "n_text": 2, "speakers": [],
+             "components": {"options": {"window_s": 10.0}}}  # fmt: skip
+    segments = [Segment("audio", None, i, i + 1) for i in range(3)]
+    segments += [Segment("text", None, None, None, "w", 1)] * 2
+    rows = []
+    with (
+        store.writer("segments") as s,
+        store.writer("features") as a,
+        store.writer("features") as t,
+    ):
+        for i in range(n_documents):
+            centre = 2.0 * (i % 3) - 2
+            s.add(f"s{i}", to_rows(segments, ()), about)
+            a.add(f"a{i}", rng.normal(centre, 1, (3, 8)).astype(np.float16))
+            t.add(f"t{i}", rng.normal(centre, 1, (2, 6)).astype(np.float16))
+            keys = {"a": f"a{i}", "t": f"t{i}"}
+            if i % 6 == 5:
+                keys.pop("t")
+            elif i % 7 == 6:
+                keys.pop("a")
+            labels = {"mood": LABELS[i % 3], **{name: c[i] for name, c in columns.items()}}
+            rows.append(Row(f"d{i:02d}", f"g{i // 2}", labels, f"s{i}", keys))
+    store.publish(Manifest(0, tuple(rows), encoders))
+    return store
+
+
+def fit(store: FeatureStore, run_dir: Path, *more: str, expect: int = 0) -> dict[str, Any]:
+    done = run("fit", "--store", str(store.files.root), "--run-dir", str(run_dir), "--json",
+               *QUICK, *more)  # fmt: skip
+    assert done.exit_code == expect, done.output
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("fit")
+    return folder / "run", fit(make_store(folder), folder / "run")
+
+
+class TestRunDirectory:
+    def test_the_object_has_every_model(self, fitted: tuple[Path, dict[str, Any]]) -> None:
+        run_dir, found = fitted
+        assert found["run"] == str(run_dir)
+        assert (found["target"], found["folds"]) == ("mood", 6)
+        assert set(found["models"]) == {
+            "hilbert", "majority", "logistic_audio", "logistic_text", "logistic_both",
+        }  # fmt: skip
+        for scores in found["models"].values():
+            low, high = scores["auc_macro_ci"]
+            assert low <= scores["auc_macro"] <= high
+        assert found["models"]["majority"]["auc_macro"] == 0.5
+        assert found["models"]["logistic_both"]["auc_macro"] > 0.9
+
+    def test_all_files_are_there(self, fitted: tuple[Path, dict[str, Any]]) -> None:
+        names = {str(p.relative_to(fitted[0])) for p in fitted[0].rglob("*") if p.is_file()}
+        assert names == {
+            "run.json", "config.json", "folds.json", "metrics.json", "environment.json",
+            "predictions.csv", "fold_predictions.csv", "losses.csv", "model.safetensors",
+            "figures/roc.png", "figures/confusion.png", "figures/losses.png",
+        }  # fmt: skip
+        for path in fitted[0].rglob("*.png"):
+            assert path.read_bytes().startswith(b"\x89PNG")
+        assert not list(fitted[0].parent.glob(".run*"))
+
+    def test_predictions_give_the_scores(self, fitted: tuple[Path, dict[str, Any]]) -> None:
+        """The macro AUC computed again from the file is the one reported."""
+        run_dir, found = fitted
+        rows = read_csv(run_dir / "fold_predictions.csv")
+        for model in ("hilbert", "logistic_both"):
+            folds = []
+            for repeat in "01":
+                for fold in "012":
+                    part = [
+                        r
+                        for r in rows
+                        if (r["model"], r["repeat"], r["fold"]) == (model, repeat, fold)
+                    ]
+                    labels = np.array([sorted(LABELS).index(r["label"]) for r in part])
+                    scores = np.array([[float(r[f"p_{c}"]) for c in sorted(LABELS)] for r in part])
+                    folds.append(np.nanmean(auc_by_class(labels, scores)))
+            assert np.mean(folds) == pytest.approx(found["models"][model]["auc_macro"], abs=1e-9)
+
+    def test_every_document_is_tested_once_a_repeat(
+        self, fitted: tuple[Path, dict[str, Any]]
+    ) -> None:
+        folds = json.loads((fitted[0] / "folds.json").read_text())["folds"]
+        for repeat in (0, 1):
+            tested = [name for f in folds if f["repeat"] == repeat for name in f["test"]]
+            assert sorted(tested) == [f"d{i:02d}" for i in range(36)]
+
+    def test_it_says_which_generation_and_features_it_read(
+        self, fitted: tuple[Path, dict[str, Any]]
+    ) -> None:
+        about = json.loads((fitted[0] / "run.json").read_text())
+        assert about["generation"] == 1
+        assert [info["fingerprint"] for info in about["encoders"]] == ["fa", "ft"]
+        assert any("without text" in sentence for sentence in about["warnings"])
+
+    def test_the_first_line_is_the_verdict(self, fitted: tuple[Path, dict[str, Any]]) -> None:
+        store = fitted[0].parent / "feats.zarr"
+        done = run("fit", "--store", str(store), "--run-dir", str(fitted[0]), *QUICK)
+        assert done.exit_code == 0
+        assert done.stdout.splitlines()[0] == fitted[1]["verdict"]["sentence"]
+        assert "logistic_both" in done.stdout
+
+
+def test_the_same_fit_is_not_done_twice_and_another_does_not_replace_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    first = fit(store, tmp_path / "run")
+    stamp = (tmp_path / "run/run.json").stat().st_mtime_ns
+    assert fit(store, tmp_path / "run")["models"] == first["models"]
+    assert (tmp_path / "run/run.json").stat().st_mtime_ns == stamp
+    refused = run("fit", "--store", str(store.files.root), "--run-dir", str(tmp_path / "run"),
+                  *QUICK, "--seed", "7")  # fmt: skip
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.stderr
+    assert fit(store, tmp_path / "run", "--seed", "7", "--overwrite")["folds"] == 6
+
+
+def test_the_same_seed_gives_the_same_numbers_with_any_number_of_workers(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    one = fit(store, tmp_path / "one")
+    two = fit(store, tmp_path / "two", "--workers", "2")
+    assert one["models"] == two["models"]
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+
+
+class TestBadInput:
+    def said(self, store: FeatureStore, *more: str) -> str:
+        done = run("fit", "--store", str(store.files.root), *QUICK, *more)
+        assert done.exit_code == 1, done.output
+        assert len(done.stderr.strip().splitlines()) == 1
+        return done.stderr
+
+    def test_several_columns_could_be_the_target(self, tmp_path: Path) -> None:
+        store = make_store(tmp_path, age=[str(i % 4) for i in range(36)])
+        said = self.said(store)
+        assert "mood" in said
+        assert "age" in said
+        assert "--target" in said
+
+    def test_no_such_column_or_encoder(self, tmp_path: Path) -> None:
+        store = make_store(tmp_path)
+        assert "'weight'; its label columns: mood" in self.said(store, "--target", "weight")
+        assert "hilbert extract --encoder x" in self.said(store, "--encoder", "x")
+
+    def test_a_class_with_one_document(self, tmp_path: Path) -> None:
+        rare: list[str | None] = ["common", "other"] * 17 + ["common", "rare"]
+        said = self.said(make_store(tmp_path, rare=rare), "--target", "rare")
+        assert "rare" in said
+
+    def test_a_class_with_fewer_groups_than_folds_is_said(self, tmp_path: Path) -> None:
+        few: list[str | None] = ["few"] * 4 + ["many", "more"] * 16
+        found = fit(make_store(tmp_path, few=few), tmp_path / "run", "--target", "few")
+        assert any("few" in sentence for sentence in found["warnings"])
+
+    def test_no_store(self, tmp_path: Path) -> None:
+        done = run("fit", "--store", str(tmp_path / "none.zarr"))
+        assert done.exit_code == 1
+        assert "hilbert extract --store none.zarr" in done.stderr
+
+    def test_documents_without_a_label_train_but_are_not_tested(self, tmp_path: Path) -> None:
+        labels: list[str | None] = [None, None, *["x", "y"] * 17]
+        found = fit(make_store(tmp_path, y=labels), tmp_path / "run", "--target", "y")
+        assert found["documents"] == 36
+        rows = read_csv(tmp_path / "run/predictions.csv")
+        assert {row["id"] for row in rows} == {f"d{i:02d}" for i in range(2, 36)}
+
+
+def test_a_failed_document_is_left_out_and_named(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    failed = Row("d05", "g2", {"mood": "mixed"}, "s5", {"a": "a5"}, failure="its file is cut")
+    store.publish(Manifest(0, (failed,)))
+    found = fit(store, tmp_path / "run")
+    assert found["left_out"] == [{"id": "d05", "reason": "its file is cut"}]
+    assert found["documents"] == 35
+    refused = run("fit", "--store", str(store.files.root), *QUICK, "--strict")
+    assert refused.exit_code == 1
+    assert "d05" in refused.stderr
+
+
+class TestPredict:
+    @pytest.fixture
+    def new(self, project: Project) -> Path:
+        """A corpus of new documents: one with both, one of audio, one of text, one broken."""
+        folder = project.folder / "new"
+        folder.mkdir()
+        write_recording(folder / "n1.wav", 8.0, seed=50)
+        write_recording(folder / "n2.wav", 8.0, seed=51)
+        (folder / "broken.wav").write_bytes(b"")
+        rows: list[dict[str, str]] = [
+            {"id": "zeta", "audio": "n1.wav", "text": SENTENCES[0]},
+            {"id": "audio", "audio": "n2.wav"},
+            {"id": "text", "text": SENTENCES[1]},
+            {"id": "broken", "audio": "broken.wav"},
+        ]
+        (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return folder / "corpus.jsonl"
+
+    def run_dir(self, project: Project) -> Path:
+        rows = []
+        for i in range(12):
+            write_recording(project.folder / f"d{i}.wav", 4.0, seed=i)
+            rows.append({"id": f"d{i}", "audio": f"d{i}.wav", "text": SENTENCES[i % 4],
+                         "mood": ("low", "high")[i % 2]})  # fmt: skip
+        project.write_table(rows)
+        project.extract()
+        fit(hilbert.open_store(project.store), project.folder / "run")
+        return project.folder / "run"
+
+    def test_new_recordings_are_scored(self, project: Project, new: Path) -> None:
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        locations = ("--encoder", str(project.whisper), "--encoder", str(project.bert))
+        before = {p: p.stat().st_mtime_ns for p in project.store.rglob("*")}
+        done = run("predict", str(run_dir), str(new), "--out", str(out), *locations)
+        assert done.exit_code == 3, done.output
+        assert "broken" in done.stdout
+        rows = read_csv(out)
+        assert [row["id"] for row in rows] == ["zeta", "audio", "text"]
+        assert list(rows[0]) == ["id", "high", "low"]
+        for row in rows:
+            assert float(row["high"]) + float(row["low"]) == pytest.approx(1, abs=1e-12)
+        assert before == {p: p.stat().st_mtime_ns for p in project.store.rglob("*")}
+        again = run("predict", str(run_dir), str(new), "--out", str(out), "--json", *locations)
+        assert json.loads(again.stdout.splitlines()[-1])["encoded"] == {
+            "tiny-whisper": 0, "tiny-bert": 0,
+        }  # fmt: skip
+        assert read_csv(out) == rows
+
+    def test_training_documents_score_as_the_final_model_scores_them(
+        self, project: Project
+    ) -> None:
+        """The same recordings, extracted again by `predict`, get the model's own scores."""
+        from hilbert.pipeline.documents import choose_encoders, load_documents
+        from hilbert.pipeline.predict import load_model
+        from hilbert.pipeline.run_directory import read_run
+
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        done = run("predict", str(run_dir), str(project.folder / "corpus.jsonl"), "--out", str(out),
+                   "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        assert done.exit_code == 0, done.output
+        store = hilbert.open_store(project.store)
+        manifest = store.manifest()
+        chosen = load_documents(store, manifest, "mood", choose_encoders(manifest, ()))
+        model = load_model(run_dir, read_run(run_dir), "cpu")
+        expected = dict(zip(chosen.documents.ids, model.predict_proba(chosen.documents),
+                            strict=True))  # fmt: skip
+        for row in read_csv(out):
+            scores = [float(row["high"]), float(row["low"])]
+            np.testing.assert_allclose(scores, expected[row["id"]], atol=1e-3)
+
+    def test_another_encoder_than_the_runs_is_refused(
+        self, project: Project, new: Path, tmp_path: Path
+    ) -> None:
+        run_dir = self.run_dir(project)
+        other = tmp_path / "other" / project.bert.name
+        other.parent.mkdir()
+        other.symlink_to(project.whisper)
+        done = run("predict", str(run_dir), str(new), "--out", str(tmp_path / "p.csv"),
+                   "--encoder", str(project.whisper), "--encoder", str(other))  # fmt: skip
+        assert done.exit_code == 1
+        assert "tiny-bert" in done.stderr
+        assert not (tmp_path / "p.csv").exists()
+
+    def test_a_folder_that_is_no_run(self, tmp_path: Path) -> None:
+        table = tmp_path / "c.csv"
+        table.write_text("id,text\na,hello\n")
+        done = run("predict", str(tmp_path), str(table), "--out", str(tmp_path / "p.csv"))
+        assert done.exit_code == 1
+        assert "hilbert fit" in done.stderr
