@@ -6,9 +6,9 @@ from dataclasses import asdict
 from hilbert.pipeline import plan, provenance
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import SegmentedWork, Session, Work
-from hilbert.stages.extract.audio import probe
+from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
-from hilbert.stages.extract.transcript import parse_transcript, read_transcript
+from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows

@@ -1,10 +1,6 @@
 """Where a model runs."""
 
-from typing import Literal
-
 from hilbert.store.errors import HilbertError
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def choose_device(name: str) -> str:

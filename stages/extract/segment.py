@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hilbert.stages.extract.sentences import count_words, split_text
 from hilbert.stages.extract.stretches import intersect, kept_stretches
-from hilbert.stages.extract.timing import equal_pieces, share_time
+from hilbert.stages.extract.transcripts.timing import equal_pieces, share_time
 from hilbert.stages.extract.turns import (
     cut_to,
     group_by_speaker,

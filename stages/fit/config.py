@@ -95,7 +95,7 @@ class TrainConfig:
     phases: Phases = "joint"
     """All terms at once, or first the alignment and then the classifier alone."""
     epochs: int = 20
-    """Passes over the training documents, at most."""
+    """Passes over the training documents, at most; early stopping finds how many."""
     align_epochs: int = 20
     """Passes of the alignment phase of `align-then-classify`."""
     batch_size: int = 32
@@ -109,11 +109,12 @@ class TrainConfig:
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient."""
     patience: int = 5
-    """Epochs without a better held-out loss before training stops; 0 trains all epochs."""
+    """Epochs without a better held-out loss that end the trial of how many epochs to train;
+    0 trains all epochs without a trial."""
     held_out: float = 0.15
     """Share of the training groups that early stopping looks at."""
     seeds_averaged: int = 3
-    """Networks whose probabilities are averaged, each with its own start and held-out part."""
+    """Networks whose probabilities are averaged."""
     subset_low: float = 0.5
     """Smallest share of a document's segments that a training view sees."""
     independent_views: bool = True

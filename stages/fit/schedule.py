@@ -1,9 +1,10 @@
 """Optimiser, learning rate and early stopping."""
 
 import math
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -37,32 +38,11 @@ def _share(step: int, rise: int, n_steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, n_steps - rise)))
 
 
-class EarlyStopping:
-    """Remembers the best weights, and says when no better ones came for some epochs.
+def best_epoch(held_losses: Sequence[float]) -> int:
+    """Number of epochs after which the held-out loss was lowest."""
+    return int(np.argmin(held_losses)) + 1
 
-    Parameters
-    ----------
-    patience : int
-        Epochs to wait for a better loss.
-    """
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.best = math.inf
-        self.waited = 0
-        self.state: dict[str, Tensor] = {}
-
-    def should_stop(self, loss: float, network: nn.Module) -> bool:
-        """Note the held-out loss of an epoch."""
-        if loss < self.best:
-            self.best, self.waited = loss, 0
-            self.state = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        else:
-            self.waited += 1
-        return self.waited >= self.patience
-
-    def restore(self, network: nn.Module) -> None:
-        """Put the best weights back, where any loss was noted."""
-        if self.state:
-            with torch.no_grad():
-                network.load_state_dict(self.state)
+def should_stop(held_losses: Sequence[float], patience: int) -> bool:
+    """Whether the last `patience` epochs brought no lower held-out loss."""
+    return len(held_losses) - best_epoch(held_losses) >= patience

@@ -132,9 +132,8 @@ def folds_digest(folds: Sequence[Fold], ids: Sequence[str]) -> str:
 
 
 def hold_out(
-    labels: NDArray[np.int64], groups: Sequence[str], train: Index, share: float, seed: int,
-    part: int = 0,
-) -> tuple[Index, Index]:  # fmt: skip
+    labels: NDArray[np.int64], groups: Sequence[str], train: Index, share: float, seed: int
+) -> tuple[Index, Index]:
     """Carve whole groups out of the training documents, for early stopping.
 
     Parameters
@@ -147,8 +146,6 @@ def hold_out(
     share : float
         Part of the groups to hold out, about.
     seed : int
-    part : int
-        Which of the ``1 / share`` disjoint parts; counted round.
 
     Returns
     -------
@@ -164,7 +161,7 @@ def hold_out(
     if _most_parts(labels[movable], names[movable]) < n_parts:
         return train, np.empty(0, dtype=np.int64)
     parts = _full_split(labels[movable], names[movable], n_parts, (seed,))
-    held = movable[parts[part % n_parts]]
+    held = movable[parts[0]]
     return train[~np.isin(names[train], names[held])], held
 
 

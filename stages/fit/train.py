@@ -1,4 +1,4 @@
-"""Training of HILBERT: several networks, each with its own start and held-out groups."""
+"""Training of HILBERT: how many epochs, then several networks from different starts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.losses import task_loss
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.objective import Objective, make_objective
-from hilbert.stages.fit.schedule import EarlyStopping, make_optimizer
+from hilbert.stages.fit.schedule import best_epoch, make_optimizer, should_stop
 from hilbert.stages.fit.splits import hold_out
 from hilbert.stages.fit.standardise import segment_moments
 from hilbert.stages.fit.trained import PREDICT_BATCH, Curves, TrainedModel, inference
@@ -75,17 +75,32 @@ def train_hilbert(
     Returns
     -------
     TrainedModel
-        Averages ``config.seeds_averaged`` networks; its `curves` hold the losses of each.
+        Averages ``config.seeds_averaged`` networks. Its `curves` hold the losses of each, and
+        last those of the trial that chose the number of epochs, where there was one.
+
+    Notes
+    -----
+    Early stopping: one network is tried on a part of the training groups, the rest held out,
+    and the others are trained on all of them for as many epochs as served it best (Goodfellow
+    et al., Deep Learning, algorithm 7.2). Stopping each network by its own held-out part
+    instead took a seventh of the rare classes from it: macro AUC .894 against .912.
     """
-    networks, curves = [], []
+    networks: list[Hilbert] = []
+    curves: list[Curves] = []
     with _reproducible(config.threads):
+        trial = _try_epochs(documents, train, config, seed)
+        epochs = best_epoch(trial["held_out"]) if trial else config.epochs
         for member in range(config.seeds_averaged):
-            network, losses = _train_member(documents, train, config, seed, member)
+            network, losses = _train_one(
+                documents, (train, NOTHING), config, (seed, member), epochs
+            )
             networks.append(network)
             curves.append(losses)
             if progress is not None:
                 progress(member + 1, config.seeds_averaged)
-    return TrainedModel(tuple(networks), documents.classes, config, tuple(curves))
+    return TrainedModel(
+        tuple(networks), documents.classes, config, (*curves, trial) if trial else tuple(curves)
+    )
 
 
 @contextmanager
@@ -100,26 +115,31 @@ def _reproducible(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train_member(
-    documents: DocumentSet, train: Index, config: TrainConfig, seed: int, member: int
+def _try_epochs(documents: DocumentSet, train: Index, config: TrainConfig, seed: int) -> Curves:
+    """Losses of a network that watches held-out groups; empty where nothing can be held out."""
+    if not config.patience:
+        return {}
+    parts = hold_out(documents.labels, documents.groups, train, config.held_out, seed)
+    if not len(parts[1]):
+        return {}
+    return _train_one(documents, parts, config, (seed, config.seeds_averaged), config.epochs)[1]
+
+
+def _train_one(
+    documents: DocumentSet,
+    parts: tuple[Index, Index],
+    config: TrainConfig,
+    seed: tuple[int, int],
+    epochs: int,
 ) -> tuple[Hilbert, Curves]:
-    """One network; each member holds out another part of the training groups."""
-    state = np.random.SeedSequence([seed, member])
+    """One network, trained on the first part and watched on the second."""
+    state = np.random.SeedSequence(seed)
     torch.manual_seed(int(state.generate_state(1)[0]))
-    task = _make_task(documents, _parts(documents, train, config, seed, member), config, state)
+    task = _make_task(documents, parts, config, state)
     audio = segment_moments(documents, task.fitted, "audio")
     text = segment_moments(documents, task.fitted, "text")
     network = Hilbert(audio, text, documents.n_classes, config.model).to(config.device)
-    return network, _run_phases(network, task)
-
-
-def _parts(
-    documents: DocumentSet, train: Index, config: TrainConfig, seed: int, member: int
-) -> tuple[Index, Index]:
-    """Documents to train on and documents for early stopping, none if there is no patience."""
-    if not config.patience:
-        return train, NOTHING
-    return hold_out(documents.labels, documents.groups, train, config.held_out, seed, member)
+    return network, _run_phases(network, task, epochs)
 
 
 def _make_task(
@@ -139,12 +159,12 @@ def _make_task(
     return Task(documents, *parts, labels, groups, objective, config, rng)
 
 
-def _run_phases(network: Hilbert, task: Task) -> Curves:
+def _run_phases(network: Hilbert, task: Task, epochs: int) -> Curves:
     """All terms at once, or the alignment first and after it the classifier alone."""
     if task.config.phases == "joint":
-        return _fit(network, network, task, ("align", "classify"), task.config.epochs)
+        return _fit(network, network, task, ("align", "classify"), epochs)
     aligned = _fit(network, network, task, ("align",), task.config.align_epochs)
-    classified = _fit(network, network.classifier, task, ("classify",), task.config.epochs)
+    classified = _fit(network, network.classifier, task, ("classify",), epochs)
     return aligned | classified
 
 
@@ -154,18 +174,15 @@ def _fit(
     """Minimise some parts of the objective over the parameters of `trained`."""
     n_steps = epochs * len(_batches(task))
     optimizer, schedule = make_optimizer(trained, task.config, n_steps)
-    stopping = EarlyStopping(task.config.patience)
     # the held-out loss is the classifier's, so alignment alone runs its full length
     watched = len(task.held) > 0 and "classify" in parts
     curves: Curves = {}
     for _ in range(epochs):
         _record(curves, _epoch(network, task, parts, optimizer, schedule))
         if watched:
-            loss = _held_loss(network, task)
-            _record(curves, {"held_out": loss})
-            if stopping.should_stop(loss, network):
+            _record(curves, {"held_out": _held_loss(network, task)})
+            if should_stop(curves["held_out"], task.config.patience):
                 break
-    stopping.restore(network)
     return curves
 
 

@@ -35,7 +35,8 @@ class TrainedModel:
     classes : tuple of str
     config : TrainConfig
     curves : tuple of dict
-        Losses by epoch, one dict a network; empty for a model read from a file.
+        Losses by epoch: one dict a network, then one of the trial that chose the number of
+        epochs. Empty for a model read from a file.
     """
 
     networks: tuple[Hilbert, ...]

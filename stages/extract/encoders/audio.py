@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hilbert.stages.extract.audio import read_spans
 from hilbert.stages.extract.encoders.base import (
     Encoded,
     EncodeJob,
@@ -33,6 +32,7 @@ from hilbert.stages.extract.encoders.windows import (
     plan_windows,
 )
 from hilbert.stages.extract.encoders.workers import workers_for
+from hilbert.stages.extract.recordings.audio import read_spans
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.types import EncoderInfo
 

@@ -20,7 +20,6 @@ STORED_DTYPE = "float16"
 Pooling = Literal["mean", "mean+std"]
 Context = Literal["packed", "isolated"]
 Precision = Literal["fp32", "bf16", "fp16"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders import model_config
 from hilbert.stages.extract.encoders.base import (
     ENCODE_VERSION,
@@ -94,13 +95,11 @@ def load_encoder(resolved: ResolvedEncoder, *, device: str = "auto") -> Encoder:
     HilbertError
         If the device is not there or the weights do not fit.
     """
-    from hilbert.stages.extract.encoders.device import (
-        choose_device,
-        quiet_transformers,
-        torch_dtype,
-    )
+    import torch
 
-    chosen = choose_device(device)
+    from hilbert.stages.extract.encoders.runtime import quiet_transformers, torch_dtype
+
+    chosen = torch.device(choose_device(device))
     quiet_transformers()
     options = resolved.options
     if resolved.info.modality == "text":

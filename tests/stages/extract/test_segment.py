@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilbert.stages.extract.audio import probe
+from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.sentences import count_words, split_text
-from hilbert.stages.extract.transcript import read_transcript
+from hilbert.stages.extract.transcripts.transcript import read_transcript
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.types import Document, Segment, Span, Turn
 

@@ -113,8 +113,8 @@ def test_held_out_groups_are_whole_and_no_class_is_lost_to_them() -> None:
     labels = np.array([0, 1] * 15 + [2, 2] + [-1, -1])
     groups = [f"g{i // 2}" for i in range(30)] + ["only", "only"] + ["g0", "elsewhere"]
     train = np.arange(2, 34)  # not the documents 0 and 1
-    for part in range(5):
-        fitted, held = hold_out(labels, groups, train, 0.2, seed=0, part=part)
+    for seed in range(5):
+        fitted, held = hold_out(labels, groups, train, 0.2, seed)
         names = np.array(groups)
         assert not set(names[fitted]) & set(names[held])
         assert set(fitted) | set(held) <= set(train)

@@ -77,7 +77,7 @@ def test_one_modality_alone_is_enough(absent: str) -> None:
     model = train_hilbert(documents, np.arange(40), small_config(epochs=15), seed=1)
     p = model.predict_proba(documents.take(range(40, 60)))
     assert roc_auc_score(documents.labels[40:], p[:, 1]) > 0.9
-    assert set(model.curves[0]) == {"task", "load", "held_out"}  # nothing to align
+    assert set(model.curves[0]) == {"task", "load"}  # nothing to align
 
 
 def test_documents_that_lack_a_modality_are_trained_on_and_predicted() -> None:
@@ -127,20 +127,26 @@ def test_align_then_classify_trains_the_classifier_alone_in_the_end() -> None:
     assert all("classifier" in name for name in moved)
 
 
-def test_early_stopping_ends_before_all_epochs_and_curves_tell() -> None:
+def test_a_trial_on_held_out_groups_chooses_the_number_of_epochs() -> None:
     documents = make_documents(told_by="nothing")
     config = small_config(epochs=40, patience=2, lr=0.02)
-    (curves,) = train_hilbert(documents, TRAIN, config, seed=1).curves
-    assert len(curves["held_out"]) == len(curves["task"]) < 40
-    best = int(np.argmin(curves["held_out"]))
-    assert len(curves["held_out"]) == best + 1 + 2
+    network, trial = train_hilbert(documents, TRAIN, config, seed=1).curves
+    best = int(np.argmin(trial["held_out"])) + 1
+    assert len(trial["held_out"]) == best + 2 < 40
+    assert len(network["task"]) == best
+
+
+def test_without_patience_all_epochs_are_trained_without_a_trial() -> None:
+    (curves,) = train_hilbert(make_documents(), TRAIN, small_config(patience=0), seed=1).curves
+    assert len(curves["task"]) == 3
+    assert "held_out" not in curves
 
 
 def test_terms_of_weight_zero_are_left_out() -> None:
     objective = ObjectiveConfig(contrast_weight=0.0, cka_weight=0.0)
     config = small_config(objective=objective, epochs=1)
-    (curves,) = train_hilbert(make_documents(), TRAIN, config, seed=1).curves
-    assert set(curves) - {"held_out"} == {"task", "load", "balance"}
+    curves = train_hilbert(make_documents(), TRAIN, config, seed=1).curves
+    assert set(curves[0]) == {"task", "load", "balance"}
 
 
 def test_progress_is_told() -> None:

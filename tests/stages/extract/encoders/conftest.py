@@ -1,6 +1,5 @@
 """Tiny random models saved as Hugging Face folders, and synthetic recordings."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
 from numpy.typing import NDArray
 
+from support import tiny_models
+
 RATE = 16_000
-WORDS = "the a of patient doctor pain head days said walk slow fast good bad one two three four"
 
 
 @pytest.fixture(autouse=True)
@@ -26,29 +25,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny_whisper(tmp_path: Path) -> Path:
     """A random Whisper of three layers and width 16, as transformers saves it."""
-    from transformers import WhisperConfig, WhisperModel
+    return tiny_models.save_whisper(tmp_path / "tiny-whisper")
 
-    torch.manual_seed(0)
-    config = WhisperConfig(
-        vocab_size=64,
-        num_mel_bins=80,
-        d_model=16,
-        encoder_layers=3,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=1,
-        suppress_tokens=None,
-        begin_suppress_tokens=None,
-    )
-    folder = tmp_path / "tiny-whisper"
-    WhisperModel(config).save_pretrained(folder)
-    return folder
+
+@pytest.fixture
+def tiny_bert(tmp_path: Path) -> Path:
+    return tiny_models.save_bert(tmp_path / "tiny-bert")
 
 
 @pytest.fixture
@@ -58,56 +40,10 @@ def save_text_model(tmp_path: Path) -> Callable[..., Path]:
     def save(name: str, model: Any, *, pad: int = 0, specials: bool = True, **options: Any) -> Path:
         folder = tmp_path / name
         model.save_pretrained(folder)
-        save_tokenizer(folder, pad=pad, specials=specials, options=options)
+        tiny_models.save_tokenizer(folder, pad=pad, specials=specials, **options)
         return folder
 
     return save
-
-
-@pytest.fixture
-def tiny_bert(save_text_model: Callable[..., Path]) -> Path:
-    return save_text_model("tiny-bert", bert())
-
-
-def bert() -> Any:
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    return BertModel(
-        BertConfig(
-            vocab_size=32,
-            hidden_size=16,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=24,
-        )
-    )
-
-
-def save_tokenizer(folder: Path, *, pad: int, specials: bool, options: dict[str, Any]) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    special = ["[CLS]", "[SEP]", "[UNK]"]
-    special.insert(pad, "[PAD]")
-    vocabulary = {word: i for i, word in enumerate(special + WORDS.split())}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.add_special_tokens(special)
-    if specials:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="[CLS] $A [SEP]",
-            special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
-        )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "pad_token": "[PAD]",
-        "unk_token": "[UNK]",
-        "model_max_length": int(1e30),
-        **options,
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 @pytest.fixture

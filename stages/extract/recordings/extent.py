@@ -10,7 +10,7 @@ import mmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from hilbert.stages.extract.mp3_frames import count_samples, has_length_header
+from hilbert.stages.extract.recordings.mp3_frames import count_samples, has_length_header
 
 
 class Extent(NamedTuple):

@@ -2,7 +2,7 @@
 
 import re
 
-from hilbert.stages.extract.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
 from hilbert.store.types import Turn
 
 _BLANK_LINES = re.compile(r"\n\s*\n")

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.stages.extract.audio_files import (
+from hilbert.stages.extract.recordings.audio_files import (
     LENGTH_TOLERANCE_S,
     AudioSource,
     UndecodableError,
     check_whole,
     open_source,
 )
-from hilbert.stages.extract.extent import Extent
+from hilbert.stages.extract.recordings.extent import Extent
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span
 

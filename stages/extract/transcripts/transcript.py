@@ -5,10 +5,10 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 
-from hilbert.stages.extract.cues import looks_like_cues, parse_cues
 from hilbert.stages.extract.inputs import check_file
-from hilbert.stages.extract.plain_text import parse_plain_text
-from hilbert.stages.extract.whisper_json import load_whisper_json, parse_whisper_json
+from hilbert.stages.extract.transcripts.cues import looks_like_cues, parse_cues
+from hilbert.stages.extract.transcripts.plain_text import parse_plain_text
+from hilbert.stages.extract.transcripts.whisper_json import load_whisper_json, parse_whisper_json
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hilbert.stages.extract.speaker_labels import find_labels, split_label
-from hilbert.stages.extract.timing import share_time, timed_turn
+from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 

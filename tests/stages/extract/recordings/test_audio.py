@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hilbert.stages.extract import audio, ffmpeg
-from hilbert.stages.extract.audio import AudioInfo, probe, read_spans
+from hilbert.stages.extract.recordings import audio, ffmpeg
+from hilbert.stages.extract.recordings.audio import AudioInfo, probe, read_spans
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span
 
@@ -308,7 +308,7 @@ def test_span_behind_the_end(tmp_path: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, hilbert.stages.extract.audio; print(*sys.modules)"
+    code = "import sys, hilbert.stages.extract.recordings.audio; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert not {"torch", "librosa", "transformers", "scipy"} & set(modules.split())
 

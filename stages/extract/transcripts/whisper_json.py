@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hilbert.stages.extract.timing import timed_turn
+from hilbert.stages.extract.transcripts.timing import timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.stages.extract import ffmpeg
-from hilbert.stages.extract.extent import Extent, measure_extent
 from hilbert.stages.extract.inputs import check_file
+from hilbert.stages.extract.recordings import ffmpeg
+from hilbert.stages.extract.recordings.extent import Extent, measure_extent
 from hilbert.store.errors import DocumentError
 
 BLOCK_FRAMES = 65_536

@@ -1,0 +1,1 @@
+"""Decode recordings: streamed, in bounded memory, damage noticed."""

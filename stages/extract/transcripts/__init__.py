@@ -1,0 +1,1 @@
+"""Read transcripts of every format into turns."""
