@@ -11,11 +11,22 @@ from torch.optim.lr_scheduler import LambdaLR
 from hilbert.stages.fit.config import TrainConfig
 
 
-def make_optimizer(trained: nn.Module, config: TrainConfig, n_steps: int) -> tuple[AdamW, LambdaLR]:
-    """AdamW whose learning rate rises over the warm-up and falls by a cosine to zero.
+def make_optimizer(
+    trained: nn.Module, config: TrainConfig, n_steps: int, *, anneal: bool
+) -> tuple[AdamW, LambdaLR]:
+    """AdamW whose learning rate rises, then falls by a cosine to zero or stays.
 
     Only matrices are decayed: offsets, norms, slopes and the temperature are not weights
     whose size makes a model complex.
+
+    Parameters
+    ----------
+    trained : Module
+    config : TrainConfig
+    n_steps : int
+        Of the whole training.
+    anneal : bool
+        Whether the learning rate falls after its rise.
     """
     matrices = [p for p in trained.parameters() if p.dim() > 1]
     others = [p for p in trained.parameters() if p.dim() <= 1]
@@ -28,19 +39,27 @@ def make_optimizer(trained: nn.Module, config: TrainConfig, n_steps: int) -> tup
         fused=True,
     )
     rise = max(1, round(config.warmup * n_steps))
-    return optimizer, LambdaLR(optimizer, lambda step: _share(step, rise, n_steps))
+    return optimizer, LambdaLR(optimizer, lambda step: _share(step, rise, n_steps, anneal))
 
 
-def _share(step: int, rise: int, n_steps: int) -> float:
+def _share(step: int, rise: int, n_steps: int, anneal: bool) -> float:
     """Share of the largest learning rate at a step."""
-    if step < rise:
-        return (step + 1) / rise
+    if step < rise or not anneal:
+        return min(1.0, (step + 1) / rise)
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, n_steps - rise)))
 
 
 def best_epoch(held_losses: Sequence[float]) -> int:
     """Number of epochs after which the held-out loss was lowest."""
     return int(np.argmin(held_losses)) + 1
+
+
+def annealed_epochs(constant: int, most: int) -> int:
+    """Epochs of an annealed training that goes as far as `constant` epochs of a constant rate.
+
+    A cosine halves the mean learning rate, so it takes twice as many; at most `most`.
+    """
+    return min(2 * constant, most)
 
 
 def should_stop(held_losses: Sequence[float], patience: int) -> bool:

@@ -1,6 +1,5 @@
 """`hilbert extract`: what is encoded, what is not again, what a bad document costs."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,19 +13,18 @@ import pytest
 import soundfile
 
 import hilbert
-from support.project import SENTENCES, Project, run, write_recording, write_transcript
+from support.project import (
+    SENTENCES,
+    Project,
+    n_feature_packs,
+    run,
+    stored_features,
+    wait_for_features,
+    write_recording,
+    write_transcript,
+)
 
 Counted = Callable[[], dict[str, list[str]]]
-
-
-def features(store: Path) -> dict[tuple[str, str], np.ndarray]:
-    """Everything a store holds, by document and encoder."""
-    opened = hilbert.open_store(store)
-    return {
-        (row.id, name): opened.read(row.id, name).x
-        for row in opened.manifest().rows
-        for name in row.feature_keys
-    }
 
 
 def test_the_first_call_encodes_all_and_the_second_nothing(
@@ -38,13 +36,13 @@ def test_the_first_call_encodes_all_and_the_second_nothing(
     assert (first["skipped"], first["failed"]) == (0, [])
     assert first["audio_seconds"] == pytest.approx(10 + 10 + 12, abs=0.1)
     counted()
-    before = features(project.store)
+    before = stored_features(project.store)
     second = project.extract()
     assert second["encoded"] == {"tiny-whisper": 0, "tiny-bert": 0}
     assert second["skipped"] == 4
     assert counted() == {}
     assert second["generation"] == first["generation"]
-    assert features(project.store).keys() == before.keys()
+    assert stored_features(project.store).keys() == before.keys()
 
 
 def test_a_document_reads_back_with_its_segments(project: Project) -> None:
@@ -163,12 +161,12 @@ def test_one_encoder_at_a_time_gives_the_same_store(project: Project, tmp_path: 
     for encoder, flag in ((project.whisper, "--no-text"), (project.bert, "--no-audio")):
         done = run("extract", table, "--store", str(project.store), "--encoder", str(encoder), flag)
         assert done.exit_code == 0, done.output
-    apart = features(project.store)
+    apart = stored_features(project.store)
     together = Project(project.folder, project.whisper, project.bert)
     other = tmp_path / "other.zarr"
     done = run(*[a if a != str(project.store) else str(other) for a in together.arguments()])
     assert done.exit_code == 0, done.output
-    both = features(other)
+    both = stored_features(other)
     assert apart.keys() == both.keys()
     for name, x in apart.items():
         np.testing.assert_allclose(x, both[name], atol=1e-3)
@@ -179,7 +177,7 @@ def test_equal_documents_are_encoded_once(project: Project, counted: Counted) ->
     project.write_table([*project.rows(), twin])
     assert project.extract()["encoded"]["tiny-whisper"] == 4
     assert len(counted()["audio"]) == 3
-    found = features(project.store)
+    found = stored_features(project.store)
     np.testing.assert_array_equal(found["twin", "tiny-whisper"], found["audio", "tiny-whisper"])
 
 
@@ -220,7 +218,7 @@ class TestBadDocuments:
             assert word in reasons[name], reasons[name]
         assert not any(str(project.folder) in reason for reason in reasons.values())
         assert report["encoded"] == {"tiny-whisper": 3, "tiny-bert": 3}
-        stored = {name for name, _ in features(project.store)}
+        stored = {name for name, _ in stored_features(project.store)}
         assert stored == {"both1", "both2", "audio", "text"}
 
     def test_the_next_call_tries_just_those(self, project: Project, counted: Counted) -> None:
@@ -231,14 +229,14 @@ class TestBadDocuments:
         report = project.extract(expect=3)
         assert "cut" not in {f["id"] for f in report["failed"]}
         assert set(counted().get("audio", [])) <= {"cut", "nan", "silent"}
-        assert ("cut", "tiny-whisper") in features(project.store)
+        assert ("cut", "tiny-whisper") in stored_features(project.store)
 
     def test_a_file_gone_missing_loses_nothing(self, project: Project) -> None:
         project.extract()
-        before = features(project.store)
+        before = stored_features(project.store)
         (project.folder / "both1.wav").unlink()
         assert [f["id"] for f in project.extract(expect=3)["failed"]] == ["both1"]
-        assert features(project.store).keys() == before.keys()
+        assert stored_features(project.store).keys() == before.keys()
 
 
 def test_short_documents_are_done(project: Project) -> None:
@@ -246,7 +244,7 @@ def test_short_documents_are_done(project: Project) -> None:
     write_recording(project.folder / "blink.wav", 0.05, seed=6)
     project.write_table([{"id": n, "audio": f"{n}.wav", "mood": "x"} for n in ("short", "blink")])
     assert project.extract()["failed"] == []
-    assert all(len(x) == 1 for x in features(project.store).values())
+    assert all(len(x) == 1 for x in stored_features(project.store).values())
 
 
 def test_no_text_and_no_path_of_the_machine_is_stored(project: Project) -> None:
@@ -318,21 +316,7 @@ def test_a_killed_extraction_resumes(project: Project, tmp_path: Path, delay_s: 
     assert sum(resumed["encoded"].values()) == 24 - survived
     undisturbed = tmp_path / "undisturbed.zarr"
     run(*[a if a != str(project.store) else str(undisturbed) for a in project.arguments()])
-    left, right = features(project.store), features(undisturbed)
+    left, right = stored_features(project.store), stored_features(undisturbed)
     assert left.keys() == right.keys()
     for name, x in left.items():
         np.testing.assert_allclose(x, right[name], atol=1e-3)
-
-
-def wait_for_features(store: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the first features are committed."""
-    deadline = time.monotonic() + 120
-    while n_feature_packs(store) == 0:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
-
-
-def n_feature_packs(store: Path) -> int:
-    records = [json.loads(path.read_bytes()) for path in store.glob("commits/*-*.json")]
-    return sum(record["record"]["kind"] == "features" for record in records)

@@ -1,6 +1,8 @@
 """A small corpus of generated recordings, and the command line run on it."""
 
 import json
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import soundfile
 from click.testing import CliRunner, Result
 
+import hilbert
 from hilbert.pipeline.cli import main
 
 SENTENCES = [
@@ -72,3 +75,27 @@ class Project:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
+
+
+def stored_features(store: Path) -> dict[tuple[str, str], np.ndarray]:
+    """Everything a store holds, by document and encoder."""
+    opened = hilbert.open_store(store)
+    return {
+        (row.id, name): opened.read(row.id, name).x
+        for row in opened.manifest().rows
+        for name in row.feature_keys
+    }
+
+
+def wait_for_features(store: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the first features are committed."""
+    deadline = time.monotonic() + 120
+    while n_feature_packs(store) == 0:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def n_feature_packs(store: Path) -> int:
+    records = [json.loads(path.read_bytes()) for path in store.glob("commits/*-*.json")]
+    return sum(record["record"]["kind"] == "features" for record in records)

@@ -1,0 +1,169 @@
+"""The training loop of one network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view
+from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.losses import task_loss
+from hilbert.stages.fit.model import Hilbert
+from hilbert.stages.fit.objective import Objective, make_objective
+from hilbert.stages.fit.schedule import make_optimizer, should_stop
+from hilbert.stages.fit.trained import PREDICT_BATCH, Curves, inference
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one network is trained on.
+
+    Attributes
+    ----------
+    documents : DocumentSet
+    fitted, held : int64 arrays
+        Documents that are trained on, and those that early stopping looks at.
+    labels, groups : Tensor of shape (n_documents,), int64
+    objective : Objective
+    config : TrainConfig
+    rng : numpy Generator
+        For the order of documents and the draws of segments.
+    """
+
+    documents: DocumentSet
+    fitted: Index
+    held: Index
+    labels: Tensor
+    groups: Tensor
+    objective: Objective
+    config: TrainConfig
+    rng: np.random.Generator
+
+
+def make_task(
+    documents: DocumentSet,
+    parts: tuple[Index, Index],
+    config: TrainConfig,
+    state: np.random.SeedSequence,
+) -> Task:
+    """What a network is trained on: documents to fit and documents to watch."""
+    labels = torch.from_numpy(documents.labels).to(config.device)
+    numbers = np.unique(np.asarray(documents.groups), return_inverse=True)[1]
+    groups = torch.from_numpy(numbers.astype(np.int64)).to(config.device)
+    fitted = torch.from_numpy(parts[0]).to(config.device)
+    objective = make_objective(
+        labels[fitted], groups[fitted], documents.n_classes, config.objective
+    )
+    rng = np.random.default_rng(state)
+    return Task(documents, *parts, labels, groups, objective, config, rng)
+
+
+def run_phases(network: Hilbert, task: Task, epochs: int) -> Curves:
+    """Train a network: all terms at once, or the alignment first and then the classifier.
+
+    Where documents are held out, the learning rate stays constant and training ends when
+    their loss has not fallen for a while; otherwise it is annealed over `epochs`.
+    """
+    if task.config.phases == "joint":
+        return _fit(network, network, task, ("align", "classify"), epochs)
+    aligned = _fit(network, network, task, ("align",), task.config.align_epochs)
+    classified = _fit(network, network.classifier, task, ("classify",), epochs)
+    return aligned | classified
+
+
+def _fit(
+    network: Hilbert, trained: nn.Module, task: Task, parts: tuple[str, ...], epochs: int
+) -> Curves:
+    """Minimise some parts of the objective over the parameters of `trained`."""
+    network.requires_grad_(False)
+    trained.requires_grad_(True)
+    n_steps = epochs * len(_batches(task))
+    # the held-out loss is the classifier's, so alignment alone runs its full length
+    watched = len(task.held) > 0 and "classify" in parts
+    optimizer, schedule = make_optimizer(trained, task.config, n_steps, anneal=not watched)
+    curves: Curves = {}
+    for _ in range(epochs):
+        _record(curves, _epoch(network, task, parts, optimizer, schedule))
+        if watched:
+            _record(curves, {"held_out": _held_loss(network, task)})
+            if should_stop(curves["held_out"], task.config.patience):
+                break
+    return curves
+
+
+def _epoch(
+    network: Hilbert,
+    task: Task,
+    parts: tuple[str, ...],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> dict[str, float]:
+    """One pass over the training documents; the mean of each term."""
+    network.train()
+    steps = []
+    for index in _batches(task):
+        terms = _terms(network, task, index, parts)
+        if terms:
+            _step(
+                network, optimizer, torch.stack([*terms.values()]).sum(), task.config.gradient_clip
+            )
+        schedule.step()
+        steps.append({name: term.item() for name, term in terms.items()})
+    names = {name for step in steps for name in step}
+    return {n: float(np.mean([s[n] for s in steps if n in s])) for n in sorted(names)}
+
+
+def _batches(task: Task) -> list[Index]:
+    """The training documents in a new order, in batches of nearly equal size."""
+    order = task.rng.permutation(task.fitted)
+    return np.array_split(order, max(1, round(len(order) / task.config.batch_size)))
+
+
+def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -> dict[str, Tensor]:
+    """Weighted terms of one batch of training documents."""
+    config, documents = task.config, task.documents
+    batch = collate(
+        documents,
+        index,
+        network.widths,
+        limit=config.max_segments,
+        rng=task.rng,
+        device=config.device,
+    )
+    own = draw_view(batch, config.subset_low)
+    joint = draw_view(batch, config.subset_low) if config.independent_views else own
+    embeddings, routed = network(own, joint)
+    rows = torch.from_numpy(index).to(config.device)
+    terms: dict[str, Tensor] = {}
+    if "align" in parts:
+        terms |= task.objective.alignment(embeddings, task.groups[rows], network.log_scale)
+    if "classify" in parts:
+        terms |= task.objective.task(routed, task.labels[rows])
+    return terms
+
+
+def _step(network: Hilbert, optimizer: torch.optim.Optimizer, loss: Tensor, clip: float) -> None:
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimizer.step()
+
+
+def _held_loss(network: Hilbert, task: Task) -> float:
+    """Class-weighted cross-entropy of the held-out documents, all segments seen."""
+    held = task.documents.take(task.held)
+    logits = []
+    network.eval()
+    with inference(task.config.threads):
+        for index in bounded_batches(held, PREDICT_BATCH):
+            batch = collate(held, index, network.widths, device=task.config.device)
+            logits.append(network(batch)[1].logits)
+        labels = task.labels[torch.from_numpy(task.held).to(task.config.device)]
+        return task_loss(torch.cat(logits), labels, task.objective.class_weights).item()
+
+
+def _record(curves: Curves, values: dict[str, float]) -> None:
+    for name, value in values.items():
+        curves.setdefault(name, []).append(value)
