@@ -82,7 +82,7 @@ def command(corpus: Path, store: Path, as_json: bool, **flags: Any) -> None:
     if as_json:
         common.print_json(_as_json(report))
     else:
-        _print(report, store)
+        _print(report, store, table.columns)
     if report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
 
@@ -103,7 +103,7 @@ def _as_json(report: ExtractReport) -> dict[str, Any]:
     }
 
 
-def _print(report: ExtractReport, store: Path) -> None:
+def _print(report: ExtractReport, store: Path, columns: tuple[str, ...]) -> None:
     seconds = common.seconds_since_start()
     counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
     click.echo(f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date.")
@@ -123,4 +123,5 @@ def _print(report: ExtractReport, store: Path) -> None:
         for name, reason in report.failed:
             click.echo(f"  {name}: {reason}")
     click.echo(f"Features are in {store}, generation {report.generation}.")
-    click.echo(f"Next: hilbert fit --store {store} --target LABEL")
+    target = f" --target {columns[0]}" if len(columns) > 1 else ""
+    click.echo(f"Next: hilbert fit --store {store}{target}")
