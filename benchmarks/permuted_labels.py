@@ -31,9 +31,10 @@ def permute(documents: DocumentSet, seed: int) -> DocumentSet:
 def score(documents: DocumentSet, model: Model, repeats: int) -> float:
     """Macro AUC of a model under cross-validation."""
     folds = make_folds(documents.labels, documents.groups, SplitConfig(repeats=repeats))
-    found = cross_validate(documents, folds, [model], workers=os.cpu_count() or 1)[model.name]
+    found = cross_validate(documents, folds, [model], workers=os.cpu_count() or 1)
+    probabilities = found.probabilities[model.name]
     metrics = evaluate(
-        documents.labels, documents.groups, documents.classes, folds, found, resamples=2
+        documents.labels, documents.groups, documents.classes, folds, probabilities, resamples=2
     )
     return metrics.auc_macro
 

@@ -116,7 +116,7 @@ def _processors() -> int:
 
 def _as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
-             "verdict", "models", "warnings", "generation")  # fmt: skip
+             "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
     return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
 
@@ -127,6 +127,9 @@ def _print(run_dir: Path, summary: Mapping[str, Any]) -> None:
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
                f" {summary['folds']} folds")  # fmt: skip
     click.echo(_table(summary["models"]))
+    if recall := summary["recall"]:
+        click.echo(f"\nHeld out, HILBERT finds a document's text from its audio and back in"
+                   f" {recall['at_1']:.1%} of cases (chance {recall['chance']:.1%}).")  # fmt: skip
     for warning in summary["warnings"]:
         click.echo(f"Note: {warning}")
     click.echo(f"\nThe run is in {run_dir}: scores in metrics.json, predictions in"

@@ -145,7 +145,7 @@ def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | No
     folds = make_folds(documents.labels, documents.groups, options.splits)
     models = [HilbertModel(options.train), *make_baselines(documents)]
     n_fits = len(models) * len(folds) + 1
-    probabilities = cross_validate(
+    found = cross_validate(
         documents,
         folds,
         models,
@@ -154,15 +154,15 @@ def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | No
         progress=None if step is None else lambda done, _: step(done, n_fits),
     )
     metrics = {
-        name: evaluate(documents.labels, documents.groups, documents.classes, folds, found)
-        for name, found in probabilities.items()
+        name: evaluate(documents.labels, documents.groups, documents.classes, folds, parts)
+        for name, parts in found.probabilities.items()
     }
     everyone = np.arange(documents.n_documents)
     model = train_hilbert(documents, everyone, options.train, seed=options.splits.seed)
     if step is not None:
         step(n_fits, n_fits)
     verdict = judge(metrics, folds)
-    return Fitted(target, chosen, folds, probabilities, metrics, verdict, model)
+    return Fitted(target, chosen, folds, found, metrics, verdict, model)
 
 
 def _check_left_out(chosen: FitDocuments, options: FitOptions) -> None:

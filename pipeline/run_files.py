@@ -16,7 +16,7 @@ figures/*.png             ROC curves, confusion matrix, losses
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,9 +27,10 @@ import numpy as np
 from hilbert.pipeline.documents import FitDocuments
 from hilbert.pipeline.run_directory import MODEL_FILE, RUN_FILE, write_csv, write_json
 from hilbert.stages.fit.compare import Verdict
-from hilbert.stages.fit.crossval import Probabilities
+from hilbert.stages.fit.crossval import CrossValidated
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.stages.fit.metrics import Metrics, out_of_fold
+from hilbert.stages.fit.retrieval import Recall
 from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.stages.fit.trained import TrainedModel
 from hilbert.stages.report.figures import draw_confusion, draw_losses, draw_roc
@@ -47,7 +48,7 @@ class Fitted:
     target: str
     chosen: FitDocuments
     folds: tuple[Fold, ...]
-    probabilities: Mapping[str, Probabilities]
+    found: CrossValidated
     metrics: Mapping[str, Metrics]
     verdict: Verdict
     model: TrainedModel
@@ -96,11 +97,20 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "folds": len(fitted.folds),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
         "verdict": asdict(fitted.verdict),
+        "recall": _recall(fitted.found.recalls),
         "models": {
             name: {score: getattr(metrics, score) for score in SHORT}
             for name, metrics in fitted.metrics.items()
         },
     }
+
+
+def _recall(recalls: Sequence[Recall]) -> dict[str, float] | None:
+    """Held-out audio-text retrieval, mean over the folds; None where no fold has pairs."""
+    if not recalls:
+        return None
+    at_1, chance = np.mean(recalls, axis=0)
+    return {"at_1": float(at_1), "chance": float(chance)}
 
 
 def _folds(fitted: Fitted) -> dict[str, Any]:
@@ -131,7 +141,7 @@ def _write_predictions(folder: Path, fitted: Fitted) -> None:
 
 def _fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     documents = fitted.chosen.documents
-    for model, parts in fitted.probabilities.items():
+    for model, parts in fitted.found.probabilities.items():
         for fold, probabilities in zip(fitted.folds, parts, strict=True):
             for i, row in zip(fold.test, probabilities, strict=True):
                 name = [documents.ids[i], label_of(documents, i)]
@@ -140,7 +150,7 @@ def _fold_rows(fitted: Fitted) -> Iterator[list[object]]:
 
 def _out_of_fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     documents = fitted.chosen.documents
-    for model, parts in fitted.probabilities.items():
+    for model, parts in fitted.found.probabilities.items():
         averaged = out_of_fold(fitted.folds, parts, documents.n_documents)
         for i, row in enumerate(averaged):
             if documents.labels[i] != MISSING:
@@ -155,7 +165,7 @@ def label_of(documents: DocumentSet, i: int) -> str:
 
 def _write_losses(folder: Path, model: TrainedModel) -> None:
     rows = [
-        [network, term, epoch, value]
+        ["trial" if "held_out" in curves else network, term, epoch, value]
         for network, curves in enumerate(model.curves)
         for term, values in curves.items()
         for epoch, value in enumerate(values, start=1)
@@ -183,7 +193,9 @@ def _draw(folder: Path, fitted: Fitted) -> None:
     folder.mkdir()
     documents = fitted.chosen.documents
     known = documents.labels != MISSING
-    averaged = out_of_fold(fitted.folds, fitted.probabilities["hilbert"], documents.n_documents)
+    averaged = out_of_fold(
+        fitted.folds, fitted.found.probabilities["hilbert"], documents.n_documents
+    )
     title = f"{fitted.target}: HILBERT, out of fold"
     for name, draw in (("roc", draw_roc), ("confusion", draw_confusion)):
         draw(folder / f"{name}.png", documents.labels[known], averaged[known],

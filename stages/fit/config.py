@@ -96,26 +96,28 @@ class TrainConfig:
     """All terms at once, or first the alignment and then the classifier alone."""
     epochs: int = 20
     """Passes over the training documents, at most; early stopping finds how many."""
+    min_steps: int = 100
+    """Steps at least, early stopping or not, and more than `epochs` where documents are few."""
     align_epochs: int = 20
     """Passes of the alignment phase of `align-then-classify`."""
     batch_size: int = 32
     """Documents of a step, about."""
     lr: float = 1e-3
     """Largest learning rate."""
-    weight_decay: float = 0.5
-    """Decoupled weight decay of matrices."""
+    weight_decay: float = 10.0
+    """Decoupled weight decay of matrices: a step of rate r shrinks them by r times this."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient."""
-    patience: int = 5
+    patience: int = 4
     """Epochs without a better held-out loss that end the trial of how many epochs to train;
     0 trains all epochs without a trial."""
     held_out: float = 0.15
     """Share of the training groups that early stopping looks at."""
     seeds_averaged: int = 3
     """Networks whose probabilities are averaged."""
-    subset_low: float = 0.5
+    subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""
@@ -127,7 +129,8 @@ class TrainConfig:
     """Torch threads of a training; another number may change the last digits."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "align_epochs", "seeds_averaged", "max_segments", "threads"):
+        for name in ("epochs", "align_epochs", "min_steps", "seeds_averaged", "max_segments",
+                     "threads"):  # fmt: skip
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("lr", "gradient_clip"):
             _check(getattr(self, name) > 0, name, "above 0", getattr(self, name))

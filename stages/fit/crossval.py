@@ -12,11 +12,29 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.retrieval import Recall, measure_recall
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
 
 Probabilities = tuple[NDArray[np.float64], ...]
 """Test probabilities of every fold, each of shape (n_test, n_classes)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidated:
+    """What every model made of every fold, in the order of the folds.
+
+    Attributes
+    ----------
+    probabilities : dict
+        Model name to the probabilities of each fold.
+    recalls : tuple of Recall
+        How well HILBERT's embeddings find the other modality of test documents, one a fold;
+        empty if HILBERT was not among the models, shorter where a fold has no pairs.
+    """
+
+    probabilities: dict[str, Probabilities]
+    recalls: tuple[Recall, ...]
 
 
 class Model(Protocol):
@@ -43,8 +61,15 @@ class HilbertModel:
         self, documents: DocumentSet, train: Index, test: Index, seed: int
     ) -> NDArray[np.float64]:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
+        return self.fit_and_recall(documents, train, test, seed)[0]
+
+    def fit_and_recall(
+        self, documents: DocumentSet, train: Index, test: Index, seed: int
+    ) -> tuple[NDArray[np.float64], Recall | None]:
+        """Probabilities of the test documents, and how well their modalities find each other."""
         model = train_hilbert(documents, train, self.config, seed=seed)
-        return model.predict_proba(documents.take(test))
+        tested = documents.take(test)
+        return model.predict_proba(tested), measure_recall(model, tested)
 
 
 class Job(NamedTuple):
@@ -52,6 +77,13 @@ class Job(NamedTuple):
 
     model: int
     fold: int
+
+
+class Result(NamedTuple):
+    """What a job gave."""
+
+    probabilities: NDArray[np.float64]
+    recall: Recall | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +95,14 @@ class Work:
     models: Sequence[Model]
     seed: int
 
-    def run(self, job: Job) -> NDArray[np.float64]:
-        """Probabilities of one job; its seed depends on the fold alone, never on the order."""
-        fold = self.folds[job.fold]
+    def run(self, job: Job) -> Result:
+        """Do one job; its seed depends on the fold alone, never on the order."""
+        fold, model = self.folds[job.fold], self.models[job.model]
         state = np.random.SeedSequence([self.seed, fold.repeat, fold.fold]).generate_state(1)
-        return self.models[job.model].fit_predict(
-            self.documents, fold.train, fold.test, int(state[0])
-        )
+        task = (self.documents, fold.train, fold.test, int(state[0]))
+        if isinstance(model, HilbertModel):
+            return Result(*model.fit_and_recall(*task))
+        return Result(model.fit_predict(*task), None)
 
 
 def cross_validate(
@@ -80,7 +113,7 @@ def cross_validate(
     seed: int = 0,
     workers: int = 1,
     progress: Progress | None = None,
-) -> dict[str, Probabilities]:
+) -> CrossValidated:
     """Fit every model on the training part of every fold and score the test part.
 
     Parameters
@@ -95,28 +128,23 @@ def cross_validate(
         so a script that asks for them needs the ``if __name__ == "__main__"`` guard.
     progress : callable, optional
         Called after each fit with the number done and the number of all.
-
-    Returns
-    -------
-    dict
-        Model name to the probabilities of each fold, in the order of `folds`.
     """
     work = Work(documents, folds, models, seed)
     jobs = [Job(m, f) for m in range(len(models)) for f in range(len(folds))]
-    found: dict[Job, NDArray[np.float64]] = {}
-    for job, probabilities in _run_all(work, jobs, workers):
-        found[job] = probabilities
+    found: dict[Job, Result] = {}
+    for job, result in _run_all(work, jobs, workers):
+        found[job] = result
         if progress is not None:
             progress(len(found), len(jobs))
-    return {
-        model.name: tuple(found[Job(m, f)] for f in range(len(folds)))
+    probabilities = {
+        model.name: tuple(found[Job(m, f)].probabilities for f in range(len(folds)))
         for m, model in enumerate(models)
     }
+    recalls = (found[job].recall for job in sorted(found))
+    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None))
 
 
-def _run_all(
-    work: Work, jobs: list[Job], workers: int
-) -> Iterator[tuple[Job, NDArray[np.float64]]]:
+def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:
     """Jobs with their results, as they finish."""
     if workers <= 1:
         yield from ((job, work.run(job)) for job in jobs)
@@ -129,7 +157,7 @@ def _run_all(
             yield futures[future], future.result()
 
 
-_worker_run: Callable[[Job], NDArray[np.float64]]
+_worker_run: Callable[[Job], Result]
 """Set once in each worker process, so that documents travel once and not with every job."""
 
 
@@ -138,5 +166,5 @@ def _start_worker(work: Work) -> None:
     _worker_run = work.run
 
 
-def _run_in_worker(job: Job) -> NDArray[np.float64]:
+def _run_in_worker(job: Job) -> Result:
     return _worker_run(job)

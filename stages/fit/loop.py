@@ -12,7 +12,7 @@ from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.losses import task_loss
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.objective import Objective, make_objective
-from hilbert.stages.fit.schedule import make_optimizer, should_stop
+from hilbert.stages.fit.schedule import make_optimizer, n_batches, should_stop
 from hilbert.stages.fit.trained import PREDICT_BATCH, Curves, inference
 
 
@@ -118,7 +118,7 @@ def _epoch(
 def _batches(task: Task) -> list[Index]:
     """The training documents in a new order, in batches of nearly equal size."""
     order = task.rng.permutation(task.fitted)
-    return np.array_split(order, max(1, round(len(order) / task.config.batch_size)))
+    return np.array_split(order, n_batches(len(order), task.config))
 
 
 def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -> dict[str, Tensor]:

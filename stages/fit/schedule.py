@@ -10,6 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hilbert.stages.fit.config import TrainConfig
 
+ANNEALING = 2
+"""Annealed epochs that go as far as one at a constant rate: a cosine's mean is a half."""
+
 
 def make_optimizer(
     trained: nn.Module, config: TrainConfig, n_steps: int, *, anneal: bool
@@ -54,12 +57,15 @@ def best_epoch(held_losses: Sequence[float]) -> int:
     return int(np.argmin(held_losses)) + 1
 
 
-def annealed_epochs(constant: int, most: int) -> int:
-    """Epochs of an annealed training that goes as far as `constant` epochs of a constant rate.
+def epoch_limits(n_documents: int, config: TrainConfig) -> tuple[int, int]:
+    """Fewest and most passes over `n_documents` that `min_steps` and `epochs` allow."""
+    least = -(-config.min_steps // n_batches(n_documents, config))
+    return least, max(least, config.epochs)
 
-    A cosine halves the mean learning rate, so it takes twice as many; at most `most`.
-    """
-    return min(2 * constant, most)
+
+def n_batches(n_documents: int, config: TrainConfig) -> int:
+    """Batches of a pass, about `batch_size` documents each."""
+    return max(1, round(n_documents / config.batch_size))
 
 
 def should_stop(held_losses: Sequence[float], patience: int) -> bool:

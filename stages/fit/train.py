@@ -11,7 +11,7 @@ from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.loop import make_task, run_phases
 from hilbert.stages.fit.model import Hilbert
-from hilbert.stages.fit.schedule import annealed_epochs, best_epoch
+from hilbert.stages.fit.schedule import ANNEALING, best_epoch, epoch_limits
 from hilbert.stages.fit.splits import hold_out
 from hilbert.stages.fit.standardise import segment_moments
 from hilbert.stages.fit.trained import Curves, TrainedModel
@@ -59,8 +59,9 @@ def train_hilbert(
     networks: list[Hilbert] = []
     curves: list[Curves] = []
     with _reproducible(config.threads):
-        trial = _try_epochs(documents, train, config, seed)
-        epochs = _chosen_epochs(trial, config)
+        least, most = epoch_limits(len(train), config)
+        trial = _try_epochs(documents, train, config, seed, most) if least < most else {}
+        epochs = _chosen_epochs(trial, least, most)
         for member in range(config.seeds_averaged):
             network, losses = _train_one(
                 documents, (train, NOTHING), config, (seed, member), epochs
@@ -86,21 +87,24 @@ def _reproducible(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _try_epochs(documents: DocumentSet, train: Index, config: TrainConfig, seed: int) -> Curves:
+def _try_epochs(
+    documents: DocumentSet, train: Index, config: TrainConfig, seed: int, most: int
+) -> Curves:
     """Losses of a network that watches held-out groups; empty where nothing can be held out."""
     if not config.patience:
         return {}
     parts = hold_out(documents.labels, documents.groups, train, config.held_out, seed)
     if not len(parts[1]):
         return {}
-    most = -(-config.epochs // 2)  # what `annealed_epochs` makes `config.epochs` of
-    return _train_one(documents, parts, config, (seed, config.seeds_averaged), most)[1]
+    constant = -(-most // ANNEALING)
+    return _train_one(documents, parts, config, (seed, config.seeds_averaged), constant)[1]
 
 
-def _chosen_epochs(trial: Curves, config: TrainConfig) -> int:
+def _chosen_epochs(trial: Curves, least: int, most: int) -> int:
+    """Passes of the annealed networks: as far as served the trial best, within the limits."""
     if not trial:
-        return config.epochs
-    return annealed_epochs(best_epoch(trial["held_out"]), config.epochs)
+        return most
+    return min(max(least, ANNEALING * best_epoch(trial["held_out"])), most)
 
 
 def _train_one(

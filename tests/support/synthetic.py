@@ -13,7 +13,13 @@ SMALL = ModelConfig(width=16, heads=2, hops=2, expert_width=8, experts=2, dropou
 
 def small_config(**options: object) -> TrainConfig:
     """Options of a short training of a small network."""
-    values: dict[str, object] = {"model": SMALL, "epochs": 3, "seeds_averaged": 1, "lr": 3e-3}
+    values: dict[str, object] = {
+        "model": SMALL,
+        "epochs": 3,
+        "min_steps": 1,
+        "seeds_averaged": 1,
+        "lr": 3e-3,
+    }
     return TrainConfig(**{**values, **options})  # type: ignore[arg-type]
 
 

@@ -25,8 +25,9 @@ def test_every_model_scores_every_fold_and_progress_is_told() -> None:
         DOCUMENTS, FOLDS, models, progress=lambda done, n: told.append((done, n))
     )
     names = ["hilbert", "majority", "logistic_audio", "logistic_text", "logistic_both"]
-    assert list(found) == names
-    for parts in found.values():
+    assert list(found.probabilities) == names
+    assert len(found.recalls) == len(FOLDS)
+    for parts in found.probabilities.values():
         assert [p.shape for p in parts] == [(len(f.test), 2) for f in FOLDS]
         assert np.concatenate(parts).sum(1) == pytest.approx(1.0)
     assert told == [(i, 15) for i in range(1, 16)]
@@ -36,9 +37,10 @@ def test_two_processes_give_the_same_as_one() -> None:
     models = [HilbertModel(small_config(epochs=1)), *make_baselines(DOCUMENTS)]
     one = cross_validate(DOCUMENTS, FOLDS, models, seed=3)
     two = cross_validate(DOCUMENTS, FOLDS, models, seed=3, workers=2)
-    for name, parts in one.items():
-        for a, b in zip(parts, two[name], strict=True):
+    for name, parts in one.probabilities.items():
+        for a, b in zip(parts, two.probabilities[name], strict=True):
             assert np.array_equal(a, b), name
+    assert one.recalls == two.recalls
 
 
 def test_labels_of_the_test_documents_change_no_prediction() -> None:
@@ -60,7 +62,7 @@ def test_majority_predicts_the_training_frequencies() -> None:
 
 
 def test_logistic_regression_finds_the_label_where_it_is() -> None:
-    found = cross_validate(DOCUMENTS, FOLDS, make_baselines(DOCUMENTS))
+    found = cross_validate(DOCUMENTS, FOLDS, make_baselines(DOCUMENTS)).probabilities
     truth = np.concatenate([DOCUMENTS.labels[f.test] for f in FOLDS])
     auc = {n: roc_auc_score(truth, np.concatenate(p)[:, 1]) for n, p in found.items()}
     assert auc["logistic_audio"] > 0.95
@@ -119,7 +121,7 @@ def test_permuted_labels_leave_logistic_regression_at_chance() -> None:
     for _ in range(6):
         documents = DOCUMENTS.with_labels(rng.permutation(DOCUMENTS.labels))
         folds = make_folds(documents.labels, documents.groups, SplitConfig(folds=3, repeats=1))
-        found = cross_validate(documents, folds, make_baselines(documents)[1:2])
+        found = cross_validate(documents, folds, make_baselines(documents)[1:2]).probabilities
         metrics = evaluate(
             documents.labels, documents.groups, "ab", folds, found["logistic_audio"], resamples=2
         )

@@ -5,7 +5,13 @@ import torch
 from torch import nn
 
 from hilbert.stages.fit.config import TrainConfig
-from hilbert.stages.fit.schedule import annealed_epochs, best_epoch, make_optimizer, should_stop
+from hilbert.stages.fit.schedule import (
+    ANNEALING,
+    best_epoch,
+    epoch_limits,
+    make_optimizer,
+    should_stop,
+)
 
 
 def rates(n_steps: int, *, anneal: bool) -> list[float]:
@@ -28,10 +34,17 @@ def test_the_rate_rises_then_falls_to_nothing_or_stays() -> None:
     assert constant[10:] == [1.0] * 90
 
 
-def test_twice_the_epochs_annealed_go_as_far_as_at_a_constant_rate() -> None:
-    assert sum(rates(200, anneal=True)) == pytest.approx(sum(rates(100, anneal=False)), rel=0.1)
-    assert annealed_epochs(5, 24) == 10
-    assert annealed_epochs(20, 24) == 24
+def test_annealed_epochs_go_as_far_as_half_as_many_at_a_constant_rate() -> None:
+    assert sum(rates(ANNEALING * 100, anneal=True)) == pytest.approx(
+        sum(rates(100, anneal=False)), rel=0.1
+    )
+
+
+def test_few_documents_are_passed_over_more_often() -> None:
+    config = TrainConfig(epochs=20, batch_size=32, min_steps=80)
+    assert epoch_limits(2000, config) == (2, 20)
+    assert epoch_limits(200, config) == (14, 20)
+    assert epoch_limits(40, config) == (80, 80)
 
 
 def test_training_stops_when_the_last_epochs_brought_nothing() -> None:
