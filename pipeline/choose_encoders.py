@@ -30,6 +30,10 @@ def choose_encoders(
     HilbertError
         If one is not to be had, two have one name, or none is left to run.
     """
+    if options.encoding != EncoderOptions() and not options.encoders:
+        raise HilbertError(
+            "--layer, --pooling and --context apply to the encoders named; add --encoder whisper"
+        )
     named = [
         resolve_encoder(name, replace(options.encoding, precision=precision))
         for name in options.encoders

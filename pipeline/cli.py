@@ -63,4 +63,4 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = str(error.filename or "").rsplit("/", 1)[-1]
         return f"{error.strerror}: {name}" if name else error.strerror
-    return str(error)
+    return " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())

@@ -100,6 +100,7 @@ def _as_json(report: ExtractReport) -> dict[str, Any]:
         "audio_seconds": report.audio_seconds,
         "generation": report.generation,
         "kept": report.kept,
+        "damaged": report.damaged,
     }
 
 
@@ -118,6 +119,9 @@ def _print(report: ExtractReport, store: Path, columns: tuple[str, ...]) -> None
             f"{report.kept} documents of {store.name} are not in this corpus; they are kept"
             " (--prune drops them)."
         )
+    if report.damaged:
+        click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
+                   " is encoded again when a corpus asks for it.")  # fmt: skip
     if report.failed:
         click.echo(f"{len(report.failed)} documents failed and will be tried again next time:")
         for name, reason in report.failed:

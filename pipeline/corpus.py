@@ -8,7 +8,8 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ RESERVED = (
     "transcript_offset",
     "language",
 )
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__$")
 
 Cells = Mapping[str, str]
 """One row: column name to text, empty cells as empty text."""
@@ -75,9 +78,10 @@ def read_corpus(path: Path) -> Corpus:
     try:
         rows = list(reader(path))
     except UnicodeDecodeError as error:
+        source = "utf-16" if path.read_bytes()[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
         raise CorpusError(
             f"{path.name} is not UTF-8 (byte {error.start});"
-            f" convert it, for example: iconv -f latin1 -t utf-8 {path.name}"
+            f" convert it, for example: iconv -f {source} -t utf-8 {path.name}"
         ) from None
     if not rows:
         raise CorpusError(f"{path.name} has no rows")
@@ -89,7 +93,8 @@ def read_corpus(path: Path) -> Corpus:
 
 def _check_columns(table: str, columns: tuple[str, ...]) -> None:
     if "id" not in columns:
-        raise CorpusError(f"{table} has no column id; it has: {', '.join(columns)}")
+        hint = "; are the cells parted by commas?" if any(";" in c for c in columns) else ""
+        raise CorpusError(f"{table} has no column id; it has: {', '.join(columns)}{hint}")
     if not {"audio", "transcript", "text"} & set(columns):
         raise CorpusError(f"{table} has none of the columns audio, transcript and text")
 
@@ -101,7 +106,9 @@ def _documents(path: Path, rows: list[tuple[int, Cells]]) -> tuple[Document, ...
         row = _Row(path, number, cells)
         document = _document(row)
         if (first := first_rows.setdefault(document.id, number)) != number:
-            raise row.error("id", f"{document.id!r} is already the id of row {first}")
+            raise row.error(
+                "id", f"{document.id!r} is already the id of row {first}; rename or drop one"
+            )
         documents.append(document)
     return tuple(documents)
 
@@ -118,12 +125,15 @@ class _Row:
         return CorpusError(f"{self.table.name}, row {self.number}, column {column}: {what}")
 
     def text(self, column: str) -> str | None:
-        return self.cells.get(column, "").strip() or None
+        value = self.cells.get(column, "").strip()
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise self.error(column, "holds half of a character (a lone surrogate)")
+        return value or None
 
     def path(self, column: str) -> Path | None:
         value = self.text(column)
-        if value is not None and "\0" in value:
-            raise self.error(column, "the path holds a zero byte")
+        if value is not None and not value.isprintable():
+            raise self.error(column, "holds a character that cannot be printed")
         return None if value is None else self.table.parent / value
 
     def seconds(self, column: str, value: str | None) -> Seconds | None:
@@ -191,13 +201,12 @@ def _excluded(row: _Row) -> tuple[Span, ...]:
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Cells]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    csv.field_size_limit(sys.maxsize)  # a three-hour interview as a cell is longer than 131,072
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
-            for name in header:
-                if header.count(name) > 1:
-                    raise CorpusError(f"{path.name}, row 1: the column {name!r} stands twice")
+            _check_header(path, header)
             for number, cells in enumerate(reader, start=2):
                 if not any(cell.strip() for cell in cells):
                     continue
@@ -207,7 +216,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Cells]]:
                         f" {header[min(len(cells), len(header)) - 1]}: the row has {len(cells)}"
                         f" cells, the header {len(header)}; quote cells that hold the delimiter"
                     )
-                yield number, dict(zip(header, cells, strict=True))
+                yield number, _named(zip(header, cells, strict=True))
         except csv.Error as error:
             raise CorpusError(f"{path.name}, line {reader.line_num}: {error}") from None
 
@@ -219,7 +228,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, Cells]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CorpusError(f"{path.name}, row {number}: not JSON ({error})") from None
             if not isinstance(row, dict):
                 raise CorpusError(f"{path.name}, row {number}: not a JSON object")
@@ -231,9 +240,11 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Cells]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()
     except (pyarrow.ArrowException, OSError) as error:
-        raise CorpusError(f"{path.name} cannot be read as Parquet: {error}") from None
+        reason = str(error).splitlines()[0]
+        raise CorpusError(f"{path.name} cannot be read as Parquet: {reason}") from None
+    _check_header(path, table.column_names)
     for number, row in enumerate(table.to_pylist(), start=1):
         yield number, _as_text(path, number, row)
 
@@ -242,12 +253,24 @@ def _as_text(path: Path, number: int, row: Mapping[str, object]) -> Cells:
     """Cells of a typed row as text; whole numbers stored as 3.0 read as 3, as in a CSV."""
     cells = {}
     for name, value in row.items():
-        if isinstance(value, list | dict):
-            raise CorpusError(f"{path.name}, row {number}, column {name}: is not a single value")
+        if isinstance(value, list | dict | bytes):
+            raise CorpusError(f"{path.name}, row {number}, column {name}: is not text or a number")
         if value is None or (isinstance(value, float) and math.isnan(value)):
             cells[name] = ""
         elif isinstance(value, float) and value.is_integer():
             cells[name] = str(int(value))
         else:
             cells[name] = str(value)
-    return cells
+    return _named(cells.items())
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    for name in header:
+        if name and header.count(name) > 1:
+            raise CorpusError(f"{path.name}, row 1: the column {name!r} stands twice")
+
+
+def _named(cells: Iterable[tuple[str, str]]) -> Cells:
+    """Cells of named columns: an index that pandas wrote has no name and is no label."""
+    stripped = ((name.strip(), value) for name, value in cells)
+    return {name: value for name, value in stripped if name and not _PANDAS_INDEX.match(name)}

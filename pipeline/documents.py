@@ -139,6 +139,12 @@ def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list
             f"{_documents(len(ids))} left out ({_by_class(manifest, target, ids)};"
             f" first: {name}: {reason})"
         )
+    stale = [row.id for row in chosen.rows if row.failure]
+    if stale:
+        sentences.append(
+            f"{_documents(len(stale))} used as stored, though the last extraction of them failed"
+            f" (first: {stale[0]})"
+        )
     for modality in MODALITIES:
         stream = chosen.documents.stream(modality)
         lacking = [i for i, f in zip(chosen.documents.ids, stream, strict=True) if f is None]

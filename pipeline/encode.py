@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from hilbert.pipeline import plan, provenance
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.segment_step import CHANGED, segments_of
+from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
 from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.stages.extract.encoders.base import EncodeJob, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, load_encoder
 from hilbert.store import keys
-from hilbert.store.errors import DocumentError
+from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.types import Modality, Segment
 
 Missing = Mapping[str, Sequence[SegmentedWork]]
@@ -72,8 +72,8 @@ def _jobs(session: Session, modality: Modality, missing: Missing) -> Iterator[En
         work = members[0]
         try:
             segments = _segments(session, modality, work)
-        except DocumentError as error:
-            session.fail(members, str(error))
+        except (DocumentError, StoreError, OSError) as error:
+            session.fail(members, reason_of(error))
             continue
         chosen = tuple(s for s in segments if s.modality == modality)
         yield EncodeJob(work.document.id, chosen, work.document.audio)

@@ -35,6 +35,8 @@ class ExtractReport:
     generation: int
     kept: int
     """Documents of the store that are not in the corpus."""
+    damaged: int
+    """Packs of the store that are damaged or gone; what they held was missing."""
 
 
 def extract(
@@ -53,7 +55,7 @@ def extract(
     """
     store = create_store(store_path, precision=precision_of(encoders))
     with FileDigests(rehash=options.rehash) as digests:
-        session = Session(store, options, digests)
+        session = Session(store, options, digests, former=store.rows())
         works = segment_works(session, _read_inputs(session, corpus))
         done = {e.info.name: encode_works(session, e, works) for e in encoders}
     return _publish(session, corpus, works, encoders, done)
@@ -63,14 +65,32 @@ def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
     """Keys of the documents whose files can be read; the others fail."""
     works = []
     for document in corpus.documents:
+        usable = _without_absent(session, document)
         try:
-            inputs = plan.read_inputs(document, session.digests, session.store.salt)
+            inputs = plan.read_inputs(usable, session.digests, session.store.salt)
         except DocumentError as error:
             session.failures[document.id] = str(error)
             continue
-        components = plan.segment_components(document, inputs, session.options.segments)
-        works.append(Work(document, inputs, components, keys.segment_key(components)))
+        components = plan.segment_components(usable, inputs, session.options.segments)
+        works.append(Work(usable, inputs, components, keys.segment_key(components)))
     return works
+
+
+def _without_absent(session: Session, document: Document) -> Document:
+    """The document without a file that is neither wanted nor there, nor was encoded before.
+
+    So that ``--no-audio`` works where the recordings are on another machine. Where the store has
+    features of the absent file, the document fails instead and keeps them.
+    """
+    options, former = session.options, session.former.get(document.id)
+    if former is not None and former.feature_keys:
+        return document
+    has_text = document.transcript is not None or document.text is not None
+    if not options.audio and has_text and _is_absent(document.audio):
+        return replace(document, audio=None)
+    if not options.text and document.audio is not None and _is_absent(document.transcript):
+        return replace(document, transcript=None)
+    return document
 
 
 def _publish(
@@ -96,6 +116,7 @@ def _publish(
         audio_seconds=sum(encoding.audio_seconds for encoding in done.values()),
         generation=published.generation,
         kept=len({row.id for row in published.rows} - set(ids)),
+        damaged=len(session.store.index.damaged),
     )
 
 
@@ -109,7 +130,15 @@ def _row(
     failure = session.failures.get(document.id)
     row = Row(document.id, document.group or document.id, document.columns, failure=failure)
     if work is None:
-        return row
+        former = session.former.get(document.id)
+        if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
+            return row
+        # its input is missing, what is stored of it is not
+        return replace(former, group=row.group, columns=row.columns, failure=failure)
     found = plan.feature_keys(encoders, work.inputs, work.summary)
     stored = {name: key for name, key in found.items() if key in session.store.index}
     return replace(row, segment_key=work.segment_key, feature_keys=stored)
+
+
+def _is_absent(path: Path | None) -> bool:
+    return path is not None and not path.exists()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hilbert.stages.extract.inputs import check_file
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
@@ -40,15 +41,13 @@ def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs
 
 
 def _digest(path: Path, what: str, digests: FileDigests) -> str:
+    check_file(path, what)  # before reading: a pipe would never end
     try:
         return digests.of(path)
-    except FileNotFoundError:
-        reason = f"its {what} file {path.name} does not exist; correct the path in the table"
-    except IsADirectoryError:
-        reason = f"its {what} {path.name} is a folder, not a file"
     except OSError as error:
-        reason = f"its {what} file {path.name} cannot be read ({error.strerror})"
-    raise DocumentError(reason)
+        raise DocumentError(
+            f"the {what} file {path.name} cannot be read ({error.strerror})"
+        ) from error
 
 
 def segment_components(

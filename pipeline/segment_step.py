@@ -10,7 +10,7 @@ from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
-from hilbert.store.errors import DocumentError
+from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
 from hilbert.store.types import Document, Segment
 
@@ -48,6 +48,11 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     return segment_document(turns, duration_s, config, document=document)
 
 
+def reason_of(error: DocumentError | StoreError | OSError) -> str:
+    """Why a document failed, without the path that the system's errors hold."""
+    return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
+
+
 def _segment(session: Session, missing: Sequence[Work]) -> None:
     with (
         show_progress("segment", unit="documents", total=len(missing)) as progress,
@@ -59,8 +64,8 @@ def _segment(session: Session, missing: Sequence[Work]) -> None:
             try:
                 segments = segments_of(work.document, session.options.segments)
                 _check_unchanged(session, work)
-            except DocumentError as error:
-                session.fail([work], str(error))
+            except (DocumentError, OSError) as error:
+                session.fail([work], reason_of(error))
             else:
                 summary = _summarise(segments, work, session.store.salt)
                 writer.add(work.segment_key, to_rows(segments, summary.speakers), asdict(summary))

@@ -1,13 +1,16 @@
 """What the steps of one extraction share: options, store, and which documents failed."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hilbert.pipeline.plan import Inputs
 from hilbert.stages.extract.encoders.base import EncoderOptions
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.file_digests import FileDigests
+from hilbert.store.manifest import Row
 from hilbert.store.pack_writer import PackLimits
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document
@@ -36,6 +39,12 @@ class ExtractOptions:
     commit_every_s: float = 20.0
     """Seconds of work a kill can cost at most."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.commit_every_s < math.inf:
+            raise HilbertError(
+                f"--commit-every-s must be a number of seconds, not {self.commit_every_s}"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -56,11 +65,20 @@ class SegmentedWork(Work):
 
 @dataclass(slots=True)
 class Session:
-    """One extraction; `failures` grows from document to reason."""
+    """One extraction.
+
+    Attributes
+    ----------
+    former : mapping of str to Row
+        What the store's manifest said of each document before.
+    failures : dict of str to str
+        Why documents failed, so far.
+    """
 
     store: FeatureStore
     options: ExtractOptions
     digests: FileDigests
+    former: Mapping[str, Row] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -7,13 +7,16 @@ the pack with the smallest name is taken, so that all readers agree.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import numpy as np
 
 from hilbert.store import keys
 from hilbert.store.errors import StoreError
 from hilbert.store.files import Files
+from hilbert.store.packs import check_size
 
 Kind = Literal["features", "segments"]
 
@@ -48,6 +51,11 @@ class Place:
 
     commit: Commit
     entry: Entry
+
+
+def row_bytes(commit: Commit) -> int:
+    """Bytes of one row of a pack."""
+    return commit.width * np.dtype(commit.dtype).itemsize
 
 
 def write_commit(files: Files, commit: Commit) -> None:
@@ -87,17 +95,23 @@ class Index:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in the records that came since; damaged ones are listed in `damaged`."""
+        """Take in the records that came since.
+
+        Those that are damaged, or whose pack is gone or cut, are listed in `damaged`; what they
+        held counts as missing, so that the next extraction encodes it again.
+        """
         for name in _record_names(self._files):
             if name in self._seen:
                 continue
             self._seen.add(name)
             try:
-                self._take(read_commit(self._files, name))
+                commit = read_commit(self._files, name)
+                check_size(self._files, commit.pack, commit.n_rows, row_bytes(commit))
+                self._take(commit)
             except StoreError:
                 self.damaged = (*self.damaged, name)
-            except FileNotFoundError:
-                continue  # deleted since it was listed
+            except FileNotFoundError:  # the record, deleted since it was listed, or its pack
+                self.damaged = (*self.damaged, name)
 
     def _take(self, commit: Commit) -> None:
         for entry in commit.entries:
@@ -107,10 +121,6 @@ class Index:
 
     def find(self, key: str) -> Place | None:
         return self._places.get(key)
-
-    def missing(self, wanted: Sequence[str]) -> list[str]:
-        """Those of `wanted` that no record holds, in order."""
-        return [key for key in wanted if key not in self._places]
 
     def __contains__(self, key: str) -> bool:
         return key in self._places

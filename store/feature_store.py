@@ -12,12 +12,14 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.store import packs, segment_table
+from hilbert.store import commits, packs, segment_table
 from hilbert.store.commits import Index, Kind, Place
 from hilbert.store.errors import StoreError
 from hilbert.store.files import Files, LocalFiles
+from hilbert.store.keys import digest
 from hilbert.store.manifest import (
     Manifest,
+    Row,
     generations,
     merge,
     read_manifest,
@@ -80,8 +82,9 @@ def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
     if place.exists() and not (place / "zarr.json").exists() and _in_use(place):
         raise StoreError(f"{place.name} exists and is not a feature store; choose another --store")
     if not (place / "zarr.json").exists():
-        root = Root(salt=secrets.token_hex(32), precision=precision)
-        _create_once(files, "zarr.json", _group({"hilbert": asdict(root)}))
+        root = asdict(Root(salt=secrets.token_hex(32), precision=precision))
+        marked = {**root, "digest": digest("root", root)}
+        _create_once(files, "zarr.json", _group({"hilbert": marked}))
     for folder in ("packs", "commits", "manifests"):
         if not (place / folder / "zarr.json").exists():
             _create_once(files, f"{folder}/zarr.json", _group({}))
@@ -114,12 +117,16 @@ class FeatureStore:
         return read_manifest(self.files, numbers[-1]) if numbers else Manifest(0)
 
     @cached_property
-    def _rows(self) -> dict[str, Any]:
+    def _rows(self) -> dict[str, Row]:
         return {row.id: row for row in self._latest.rows}
 
     def manifest(self, generation: int | None = None) -> Manifest:
         """The latest manifest, or a numbered one; generation 0 stands for an empty store."""
         return self._latest if generation is None else read_manifest(self.files, generation)
+
+    def rows(self) -> dict[str, Row]:
+        """Rows of the latest manifest by document."""
+        return dict(self._rows)
 
     def documents(self) -> tuple[str, ...]:
         """Ids of the documents of the latest manifest, sorted."""
@@ -149,7 +156,7 @@ class FeatureStore:
         info = self._latest.encoders[encoder]
         return self.read_keys(row.segment_key, row.feature_keys[encoder], info)
 
-    def read_keys(self, segment_key: str, feature_key: str, info: EncoderInfo) -> Features:
+    def read_keys(self, segment_key: str | None, feature_key: str, info: EncoderInfo) -> Features:
         """Features by their keys; the way to read the rows of an older manifest."""
         x = self.rows_at(self._place(feature_key))
         times = segment_table.times_of(self.rows_at(self._place(segment_key)), info.modality)
@@ -159,7 +166,7 @@ class FeatureStore:
         """Segments of one document, audio before text, without their texts."""
         return self.segments_under(self._rows[document].segment_key)
 
-    def segments_under(self, segment_key: str) -> tuple[Segment, ...]:
+    def segments_under(self, segment_key: str | None) -> tuple[Segment, ...]:
         """Segments by their key."""
         place = self._place(segment_key)
         return segment_table.from_rows(self.rows_at(place), place.entry.about["speakers"])
@@ -175,8 +182,8 @@ class FeatureStore:
         for name in ("_latest", "_rows"):
             self.__dict__.pop(name, None)
 
-    def _place(self, key: str) -> Place:
-        place = self.index.find(key)
+    def _place(self, key: str | None) -> Place:
+        place = None if key is None else self.index.find(key)
         if place is None:
             raise StoreError(
                 "the store's manifest names features that no commit record holds;"
@@ -187,7 +194,7 @@ class FeatureStore:
     def rows_at(self, place: Place) -> NDArray[Any]:
         """The rows at a place, shape (n_rows, width); checked against their checksum."""
         commit, entry = place.commit, place.entry
-        row_bytes = commit.width * np.dtype(commit.dtype).itemsize
+        row_bytes = commits.row_bytes(commit)
         try:
             if commit.pack not in self._checked:
                 packs.check_layout(self.files, commit.pack, commit.n_rows, row_bytes)
@@ -196,9 +203,11 @@ class FeatureStore:
                 self.files, commit.pack, entry.first_row, entry.n_rows, row_bytes
             )
         except FileNotFoundError:
-            raise StoreError(f"pack {commit.pack} is gone from the store") from None
+            raise StoreError(
+                f"pack {commit.pack} is gone from the store; run `hilbert extract` again"
+            ) from None
         if google_crc32c.value(data) != entry.crc32c:
-            raise StoreError(f"pack {commit.pack} is damaged")
+            raise StoreError(packs.damaged(commit.pack))
         return np.frombuffer(data, commit.dtype).reshape(entry.n_rows, commit.width)
 
     # ---- writing ---------------------------------------------------------------------------
@@ -256,7 +265,7 @@ def _in_use(place: Path) -> bool:
 def _read_root(files: Files, name: str) -> Root:
     try:
         attributes = json.loads(files.get("zarr.json"))["attributes"]["hilbert"]
-        version = attributes["format_version"]
+        version = int(attributes["format_version"])
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreError(
             f"{name} is not a feature store; make one with `hilbert extract --store {name}`"
@@ -266,4 +275,7 @@ def _read_root(files: Files, name: str) -> Root:
             f"{name} has format {version}, this version reads up to {FORMAT_VERSION};"
             " upgrade with `pip install -U hilbert-speech`"
         )
-    return Root(**attributes)
+    root = {field: value for field, value in attributes.items() if field != "digest"}
+    if attributes.get("digest") != digest("root", root):
+        raise StoreError(f"zarr.json of {name} is damaged; restore it from a copy")
+    return Root(**root)

@@ -20,7 +20,7 @@ from hilbert.store.keys import DIGEST_BYTES
 SETTLED_NS = 2_000_000_000
 _READ_BYTES = 1 << 20
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
     " ctime_ns INTEGER, inode INTEGER, digest TEXT) WITHOUT ROWID"
 )
 
@@ -58,8 +58,8 @@ class FileDigests:
 
     def __init__(self, *, rehash: bool = False) -> None:
         self._rehash = rehash
-        self._known: dict[str, tuple[tuple[int, int, int, int], str]] = {}
-        self._learnt: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+        self._known: dict[bytes, tuple[tuple[int, int, int, int], str]] = {}
+        self._learnt: dict[bytes, tuple[tuple[int, int, int, int], str]] = {}
 
     def __enter__(self) -> Self:
         if not self._rehash:
@@ -106,7 +106,8 @@ class FileDigests:
         OSError
             If the file cannot be read.
         """
-        name = f"{path.absolute()}\n{kind}" if kind else str(path.absolute())
+        # as bytes: a path need not be text
+        name = os.fsencode(path.absolute()) + (f"\n{kind}".encode() if kind else b"")
         before = _stamp(path)
         if (known := self._known.get(name)) and known[0] == before:
             return known[1]
@@ -132,6 +133,6 @@ def _stamp(path: Path) -> tuple[int, int, int, int]:
 def _connect() -> sqlite3.Connection:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = sqlite3.connect(folder / "file-digests.sqlite", timeout=5)
+    db = sqlite3.connect(folder / "file-digests-2.sqlite", timeout=5)
     db.execute(_TABLE)
     return db

@@ -5,20 +5,27 @@ changes afterwards, so that readers need no lock and writers cannot disturb each
 """
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from hilbert.store.errors import StoreError
+
 _TEMPORARY = ".tmp-"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Files(Protocol):
     """What a place must offer to hold a store."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Create a file, durably and whole; ``FileExistsError`` if the name is taken."""
+        """Create a file, durably and whole.
+
+        ``FileExistsError`` if the name is taken, ``StoreError`` if it cannot be written.
+        """
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file from `start`, all or `length` of them; ``FileNotFoundError``."""
@@ -44,14 +51,22 @@ class LocalFiles:
 
     def put(self, name: str, data: bytes) -> None:
         path = self.root / name
-        self._make_folder(path.parent)
         temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
         try:
+            self._make_folder(path.parent)
             _write_durably(temporary, data)
-            os.link(temporary, path)  # unlike a rename, fails if the name is taken
+            _give_name(temporary, path)
+            _sync_folder(path.parent)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {self.root.name} ({error.strerror});"
+                " make room or mend its permissions, or choose another --store"
+            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         with (self.root / name).open("rb", buffering=0) as file:
@@ -78,6 +93,19 @@ class LocalFiles:
             _sync_folder(folder.parent)
         else:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _give_name(temporary: Path, path: Path) -> None:
+    """Let a written file appear under its name; ``FileExistsError`` if the name is taken."""
+    try:
+        os.link(temporary, path)  # unlike a rename, fails if the name is taken
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # without hard links: reserve the name, then replace. A kill in between leaves an empty
+        # file, which reads as damaged and never as data
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.replace(temporary, path)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -83,10 +83,6 @@ def merge(old: Manifest, new: Manifest, *, prune: bool = False) -> Manifest:
 def _merge_row(old: Row | None, new: Row, kept: set[str]) -> Row:
     if old is None:
         return new
-    if new.failure and not new.segment_key:  # its input is missing, what is stored is not
-        return replace(
-            _keep_features(old, kept), columns=new.columns, group=new.group, failure=new.failure
-        )
     if old.segment_key != new.segment_key:
         return new
     return replace(new, feature_keys={**_keep_features(old, kept).feature_keys, **new.feature_keys})
@@ -126,7 +122,10 @@ def read_manifest(files: Files, generation: int) -> Manifest:
     except FileNotFoundError:
         raise StoreError(f"the store has no generation {generation}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"generation {generation} of the store is damaged") from error
+        raise StoreError(
+            f"generation {generation} of the store is damaged; delete {_file_name(generation)}"
+            " in it and run `hilbert extract` again (nothing is encoded twice)"
+        ) from error
 
 
 def _file_name(generation: int) -> str:

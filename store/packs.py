@@ -20,6 +20,8 @@ from hilbert.store.files import Files
 
 CHUNK_ROWS = 256
 _SHARD = "x/c/0/0"
+_INDEX_ENTRY = 16  # offset and length of a chunk, uint64 each
+_CHECKSUM = 4  # crc32c of the index
 
 
 def build_pack(parts: Sequence[NDArray[Any]], attributes: dict[str, object]) -> dict[str, bytes]:
@@ -66,29 +68,50 @@ def write_pack(files: Files, contents: dict[str, bytes]) -> str:
     return name
 
 
+def check_size(files: Files, pack: str, n_rows: int, row_bytes: int) -> None:
+    """Check that the shard of a pack is there and as long as it must be.
+
+    Raises
+    ------
+    FileNotFoundError, StoreError
+        If it is gone, or has another size.
+    """
+    n_chunks = -(-n_rows // CHUNK_ROWS)
+    expected = n_chunks * (CHUNK_ROWS * row_bytes + _INDEX_ENTRY) + _CHECKSUM
+    if n_rows and files.size(f"packs/{pack}/{_SHARD}") != expected:
+        raise StoreError(f"pack {pack} has not the size its commit record says")
+
+
 def check_layout(files: Files, pack: str, n_rows: int, row_bytes: int) -> None:
     """Check that the shard of a pack lies as `read_rows` takes it to lie.
 
     Raises
     ------
     StoreError
-        If the shard is gone, has another size, or its index is damaged or tells of another
-        order of chunks.
+        If its index is damaged or tells of another order of chunks.
     """
     n_chunks = -(-n_rows // CHUNK_ROWS)
     chunk_bytes = CHUNK_ROWS * row_bytes
-    index_bytes = n_chunks * 16 + 4
-    name = f"packs/{pack}/{_SHARD}"
     if n_rows == 0:
         return
-    if files.size(name) != n_chunks * chunk_bytes + index_bytes:
-        raise StoreError(f"pack {pack} has not the size its commit record says")
-    tail = files.get(name, n_chunks * chunk_bytes, index_bytes)
-    index = np.frombuffer(tail[:-4], "<u8").reshape(n_chunks, 2)
+    index_bytes = n_chunks * _INDEX_ENTRY + _CHECKSUM
+    tail = files.get(f"packs/{pack}/{_SHARD}", n_chunks * chunk_bytes, index_bytes)
+    if len(tail) != index_bytes:
+        raise StoreError(damaged(pack))
+    index = np.frombuffer(tail[:-_CHECKSUM], "<u8").reshape(n_chunks, 2)
     expected = np.arange(n_chunks, dtype=np.uint64) * np.uint64(chunk_bytes)
-    sound = google_crc32c.value(tail[:-4]) == int.from_bytes(tail[-4:], "little")
+    checksum = int.from_bytes(tail[-_CHECKSUM:], "little")
+    sound = google_crc32c.value(tail[:-_CHECKSUM]) == checksum
     if not sound or not np.array_equal(index[:, 0], expected) or np.any(index[:, 1] != chunk_bytes):
-        raise StoreError(f"the chunk index of pack {pack} is damaged")
+        raise StoreError(damaged(pack))
+
+
+def damaged(pack: str) -> str:
+    """What is wrong with a pack whose bytes are not those that were written, and the mend."""
+    return (
+        f"pack {pack} of the store is damaged; delete commits/{pack}.json in it and run"
+        " `hilbert extract` again, which encodes just what the pack held"
+    )
 
 
 def read_rows(files: Files, pack: str, first_row: int, n_rows: int, row_bytes: int) -> bytes:

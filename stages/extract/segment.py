@@ -48,9 +48,13 @@ class SegmentConfig:
     def __post_init__(self) -> None:
         _check("window_s", self.window_s, 0.1, LONGEST_S)
         _check("max_s", self.max_s, 0.1, LONGEST_S)
-        _check("min_s", self.min_s, 0.0, self.max_s)
+        _check("min_s", self.min_s, 0.0, LONGEST_S)
         _check("max_gap_s", self.max_gap_s, 0.0, LONGEST_S)
         _check("max_words", self.max_words, 1, 10_000)
+        if self.min_s > self.max_s:
+            raise HilbertError(
+                f"--min-s ({self.min_s:g}) may not exceed --max-s ({self.max_s:g}); lower it too."
+            )
 
 
 def segment_document(
@@ -241,4 +245,5 @@ def _nothing_kept(what: str) -> DocumentError:
 
 def _check(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # so that NaN fails, too
-        raise HilbertError(f"{name} must lie between {least:g} and {most:g}, not {value:g}")
+        flag = "--" + name.replace("_", "-")
+        raise HilbertError(f"{flag} must lie between {least:g} and {most:g}, not {value:g}.")

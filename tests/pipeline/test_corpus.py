@@ -99,7 +99,7 @@ def test_a_bad_table_names_the_row_and_the_column(tmp_path: Path, content: str, 
     [
         ('{"id": "a", "audio": "1.wav"}\nnope\n', "row 2: not JSON"),
         ("[1]\n", "row 1: not a JSON object"),
-        ('{"id": "a", "audio": ["1.wav"]}\n', "row 1, column audio: is not a single value"),
+        ('{"id": "a", "audio": ["1.wav"]}\n', "row 1, column audio: is not text or a number"),
     ],
 )
 def test_bad_json_lines(tmp_path: Path, content: str, said: str) -> None:
@@ -125,3 +125,26 @@ def test_numbers_read_as_in_a_csv(tmp_path: Path) -> None:
     corpus: Corpus = read_corpus(table)
     assert [d.id for d in corpus.documents] == ["1", "2"]
     assert [d.columns["y"] for d in corpus.documents] == ["3", None]
+
+
+def test_an_index_without_a_name_is_no_label(tmp_path: Path) -> None:
+    corpus = read_corpus(write(tmp_path / "c.csv", ",id,text,y\n0,a,hi,1\n1,b,ho,2\n"))
+    assert corpus.columns == ("y",)
+
+
+def test_a_cell_may_hold_a_three_hour_interview(tmp_path: Path) -> None:
+    corpus = read_corpus(write(tmp_path / "c.csv", f"id,text\na,{'word ' * 40_000}\n"))
+    assert len(corpus.documents[0].text or "") > 131_072
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "a", "text": "\\ud800 hello"}', "column text: holds half of a character"),
+        ('{"id": "a", "audio": "a\\nb.wav"}', "column audio: holds a character"),
+        ("[" * 100_000, "row 1: not JSON"),
+    ],
+)
+def test_cells_that_would_end_badly_later(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(CorpusError, match=said):
+        read_corpus(write(tmp_path / "c.jsonl", line))

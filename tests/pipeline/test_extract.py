@@ -1,6 +1,8 @@
 """`hilbert extract`: what is encoded, what is not again, what a bad document costs."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,7 +210,7 @@ class TestBadDocuments:
         reasons = {f["id"]: f["reason"] for f in report["failed"]}
         assert sorted(reasons) == ["absent", "cut", "empty", "latin1", "nan", "silent"]
         for name, word in (
-            ("absent", "does not exist"),
+            ("absent", "is missing"),
             ("empty", "empty"),
             ("nan", "NaN"),
             ("latin1", "UTF-8"),
@@ -320,3 +322,95 @@ def test_a_killed_extraction_resumes(project: Project, tmp_path: Path, delay_s: 
     assert left.keys() == right.keys()
     for name, x in left.items():
         np.testing.assert_allclose(x, right[name], atol=1e-3)
+
+
+class TestAfterDamage:
+    @pytest.mark.parametrize("kind", ["features", "segments"])
+    def test_a_lost_pack_is_made_again(self, project: Project, kind: str) -> None:
+        project.extract()
+        before = stored_features(project.store)
+        for record in project.store.glob("commits/*-*.json"):
+            if json.loads(record.read_bytes())["record"]["kind"] == kind:
+                shutil.rmtree(project.store / "packs" / record.stem)
+        report = project.extract()
+        assert report["damaged"] > 0
+        after = stored_features(project.store)
+        assert after.keys() == before.keys()
+        for name, x in before.items():
+            np.testing.assert_allclose(after[name], x, atol=1e-3)
+
+    def test_a_damaged_manifest_is_told_before_any_work(
+        self, project: Project, counted: Counted
+    ) -> None:
+        project.extract()
+        counted()
+        manifest = project.store / "manifests/00000001.json"
+        manifest.write_bytes(manifest.read_bytes().replace(b"both1", b"bothX"))
+        result = run(*project.arguments("--pooling", "mean"))
+        assert result.exit_code == 1
+        assert "delete manifests/00000001.json" in result.stderr
+        assert counted() == {}
+        manifest.unlink()
+        assert project.extract()["encoded"] == {"tiny-whisper": 0, "tiny-bert": 0}
+
+    def test_a_damaged_root_is_refused(self, project: Project) -> None:
+        project.extract()
+        root = project.store / "zarr.json"
+        root.write_text(root.read_text().replace('"salt": "', '"salt": "0'))
+        result = run(*project.arguments())
+        assert result.exit_code == 1
+        assert "damaged" in result.stderr
+
+
+def test_features_of_a_file_that_was_replaced_by_a_broken_one_are_not_kept(
+    project: Project,
+) -> None:
+    project.extract()
+    (project.folder / "both1.vtt").write_bytes(b"WEBVTT\n\n00:00.000 --> 00:02.000\ncaf\xe9")
+    assert [f["id"] for f in project.extract(expect=3)["failed"]] == ["both1"]
+    assert "both1" not in {name for name, _ in stored_features(project.store)}
+
+
+def test_recordings_on_another_machine_do_not_hinder_their_texts(project: Project) -> None:
+    for name in ("both1", "both2", "audio"):
+        (project.folder / f"{name}.wav").unlink()
+    arguments = ["extract", str(project.folder / "corpus.jsonl"), "--store", str(project.store),
+                 "--encoder", str(project.bert), "--no-audio", "--json"]  # fmt: skip
+    found = run(*arguments)
+    assert found.exit_code == 3, found.output
+    report = json.loads(found.stdout.splitlines()[-1])
+    assert report["encoded"] == {"tiny-bert": 3}
+    assert [failed["id"] for failed in report["failed"]] == ["audio"]  # it has nothing else
+
+
+def test_a_pipe_is_not_waited_for(project: Project) -> None:
+    os.mkfifo(project.folder / "pipe.wav")
+    project.write_table([{"id": "pipe", "audio": "pipe.wav"}])
+    assert "not a regular file" in project.extract(expect=3)["failed"][0]["reason"]
+
+
+def test_a_folder_whose_name_is_no_text(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hilbert.store.file_digests.SETTLED_NS", 0)
+    strange = Path(os.fsdecode(os.fsencode(project.folder) + b"-\xe9"))
+    project.folder.rename(strange)
+    project.folder.mkdir()
+    result = run("extract", str(strange / "corpus.jsonl"), "--store", str(project.store),
+                 "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--pooling", "mean", "--no-text"], "add --encoder whisper"),
+        (["--commit-every-s", "nan"], "--commit-every-s"),
+    ],
+)
+def test_flags_that_would_do_nothing_are_refused(
+    project: Project, flags: list[str], said: str
+) -> None:
+    result = run("extract", str(project.folder / "corpus.jsonl"), "--store", str(project.store),
+                 *flags)  # fmt: skip
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert not project.store.exists()

@@ -230,15 +230,6 @@ class TestMerge:
         assert merged.row("a").feature_keys == {}
         assert merged.row("b").feature_keys == {"whisper": "n"}
 
-    def test_a_missing_input_loses_nothing(self) -> None:
-        new = Manifest(0, (Row("a", "g", {"y": "2"}, failure="its audio file is gone"),))
-        row = merge(self.old, new).row("a")
-        assert (row.feature_keys, row.columns, row.failure) == (
-            {"whisper": "k"},
-            {"y": "2"},
-            "its audio file is gone",
-        )
-
 
 class TestOpening:
     def test_a_path_that_is_no_store(self, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ else is in its batch, and windows of different documents share batches.
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -126,10 +127,9 @@ class WhisperAudioEncoder:
         plan = plan_windows(job.segments, self._options.context)
         recording = self._recording(job, plan)
         held: _Window | None = None
-        for number, samples in _filled(plan, read_spans(job.audio, plan.spans)):
+        for samples, slots in _filled(plan, read_spans(job.audio, plan.spans)):
             if held is not None:
                 yield held
-            slots = [(i, plan.slots[i]) for i in plan.windows[number]]
             held = _Window(recording, self._log_mel(torch.from_numpy(samples)), slots)
         if held is not None:
             yield held
@@ -164,18 +164,30 @@ def _results(batch: _Batch, rows: list[NDArray[np.float16]]) -> Iterator[Encoded
         yield batch.failed
 
 
-def _filled(
-    plan: WindowPlan, waveforms: Iterable[NDArray[np.float32]]
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Number and samples, of shape (480000,), of each window as soon as it is complete."""
-    buffers: dict[int, NDArray[np.float32]] = {}
+class _Filling(NamedTuple):
+    """A window while its segments are decoded."""
+
+    samples: NDArray[np.float32]  # (480000,)
+    slots: list[tuple[int, Slot]]  # with the number of the segment
+
+
+def _filled(plan: WindowPlan, waveforms: Iterable[NDArray[np.float32]]) -> Iterator[_Filling]:
+    """Each window as soon as it is complete.
+
+    A recording may hold a little less than its header promised; its last slot then ends where
+    the sound does, so that no padding is pooled.
+    """
+    filling: dict[int, _Filling] = {}
     for i, waveform in enumerate(waveforms):
         slot = plan.slots[i]
-        buffer = buffers.setdefault(slot.window, np.zeros(WINDOW_SAMPLES, np.float32))
-        n_samples = min(len(waveform), slot.n_samples)
-        buffer[slot.start : slot.start + n_samples] = waveform[:n_samples]
+        slot = slot._replace(n_samples=min(len(waveform), slot.n_samples))
+        if slot.window not in filling:
+            filling[slot.window] = _Filling(np.zeros(WINDOW_SAMPLES, np.float32), [])
+        window = filling[slot.window]
+        window.samples[slot.start : slot.start + slot.n_samples] = waveform[: slot.n_samples]
+        window.slots.append((i, slot))
         if plan.windows[slot.window][-1] == i:
-            yield slot.window, buffers.pop(slot.window)
+            yield filling.pop(slot.window)
 
 
 def _batches(events: Iterable[_Window | Failed], batch_size: int) -> Iterator[_Batch]:

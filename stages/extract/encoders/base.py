@@ -133,6 +133,11 @@ def options_of(info: EncoderInfo) -> EncoderOptions:
         raise HilbertError(f"Encoder {info.name} does not record its option {error}.") from None
 
 
+def pooled_dim(width: int, pooling: Pooling) -> int:
+    """Number of features that pooling makes of hidden states of `width`."""
+    return width if pooling == "mean" else 2 * width
+
+
 def best_audio_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
     """bf16 where the processor multiplies it in hardware, else fp32; imports nothing heavy.
 

@@ -12,7 +12,7 @@ class KnownModel:
     Attributes
     ----------
     names : tuple of str
-        Short names; the first is the model's own.
+        Short names; the first is the model's own, under which its features are stored.
     modality : {"audio", "text"}
     repository, revision : str
         Where it is on the Hugging Face hub.
@@ -39,7 +39,7 @@ class KnownModel:
 # of tensors holds for both.
 KNOWN_MODELS = (
     KnownModel(
-        names=("whisper-tiny.en", "whisper"),
+        names=("whisper", "whisper-tiny.en"),
         modality="audio",
         repository="openai/whisper-tiny.en",
         revision="87c7102498dcde7456f24cfd30239ca606ed9063",

@@ -25,7 +25,8 @@ _BLOCK = 1 << 22  # values converted to float32 at a time
 _MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
 
 _WHISPER_ENCODER = re.compile(r"^(?:model\.)?encoder\.(.+)$")
-_TEXT_DECODER = re.compile(r"^(?:model\.)?(?:decoder|lm_head|cls|classifier)\.")
+_TEXT_HEAD = re.compile(r"^(?:model\.)?(?:lm_head|cls|classifier)\.")
+_TEXT_DECODER = re.compile(r"^(?:model\.)?decoder\.")
 
 NameFilter = Callable[[str], str | None]
 
@@ -37,8 +38,16 @@ def whisper_encoder_tensor(name: str) -> str | None:
 
 
 def text_encoder_tensor(name: str) -> str | None:
-    """`name`, or None for tensors of decoders and of heads, which no feature depends on."""
-    return None if _TEXT_DECODER.match(name) else name
+    """`name`, or None for tensors of heads, which no feature depends on."""
+    return None if _TEXT_HEAD.match(name) else name
+
+
+def encoder_of_two_tensor(name: str) -> str | None:
+    """`text_encoder_tensor` of an encoder-decoder model, whose decoder does not matter.
+
+    The tensors of some decoder-only models (OPT) are called ``decoder``, too; those do.
+    """
+    return None if _TEXT_DECODER.match(name) else text_encoder_tensor(name)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -53,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise HilbertError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HilbertError(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise HilbertError(f"{path} is not a JSON object.")
@@ -61,12 +70,23 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Safetensors files of a model, one or several shards; empty if it has none."""
+    """Safetensors files of a model, one or several shards; empty if it has none.
+
+    Raises
+    ------
+    HilbertError
+        If the index of the shards is damaged.
+    """
     if (single := folder / "model.safetensors").exists():
         return [single]
     if not (index := folder / "model.safetensors.index.json").exists():
         return []
-    shards = sorted({folder / str(name) for name in read_json(index)["weight_map"].values()})
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise HilbertError(
+            f"{index} names no files: it has no weight_map. Copy or save the model again."
+        )
+    shards = sorted({folder / str(name) for name in weight_map.values()})
     return shards if all(shard.exists() for shard in shards) else []
 
 
@@ -140,12 +160,14 @@ def _tensors(file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
         if n_header > _MAX_HEADER_BYTES:
             raise ValueError("header too long")
         header: Mapping[str, Any] = json.loads(bytes(data[8 : 8 + n_header]))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no JSON object")
         for name, entry in header.items():
             if name != "__metadata__" and entry["dtype"] in _DTYPES:
                 start, stop = (8 + n_header + offset for offset in entry["data_offsets"])
                 values = data[start:stop].view(_DTYPES[entry["dtype"]])
                 yield name, values.reshape(entry["shape"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise HilbertError(f"{file} is not a safetensors file: {error}.") from None
 
 

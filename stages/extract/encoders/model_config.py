@@ -128,14 +128,19 @@ def max_tokens_of(folder: Path, config: Mapping[str, Any]) -> int:
 
     The least of what the model's positions, its tokenizer and, for a sentence-transformers
     model, its training allow.
+
+    Raises
+    ------
+    HilbertError
+        If one of them is not a number.
     """
-    candidates = [_n_positions(config)]
+    candidates: list[float | None] = [_n_positions(config)]
     for file, name in (
         ("tokenizer_config.json", "model_max_length"),
         ("sentence_bert_config.json", "max_seq_length"),
     ):
         if (folder / file).exists():
-            candidates.append(read_json(folder / file).get(name))
+            candidates.append(_number_in(folder / file, name))
     limits = [int(n) for n in candidates if n is not None and 0 < n < _MAX_SENSIBLE_TOKENS]
     return min(limits, default=DEFAULT_MAX_TOKENS)
 
@@ -162,6 +167,13 @@ def text_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in config.items()
         if name not in _IRRELEVANT and not name.endswith(("dropout", "dropout_prob"))
     }
+
+
+def _number_in(file: Path, name: str) -> float | None:
+    value = read_json(file).get(name)
+    if value is None or isinstance(value, int | float):
+        return value
+    raise HilbertError(f"{file}: {name} must be a number, not {value!r}. Mend it or leave it out.")
 
 
 def _n_positions(config: Mapping[str, Any]) -> int | None:

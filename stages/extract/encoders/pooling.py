@@ -56,11 +56,6 @@ class Moments(NamedTuple):
         return torch.cat([self.mean, self.variance.clamp(min=0).sqrt()])
 
 
-def pooled_dim(width: int, pooling: Pooling) -> int:
-    """Number of features that pooling makes of hidden states of `width`."""
-    return width if pooling == "mean" else 2 * width
-
-
 def stored(rows: Sequence[Tensor]) -> NDArray[np.float16]:
     """Features as the store keeps them, of shape (n_rows, dim).
 

@@ -5,7 +5,7 @@ text longer than the model's limit is split into pieces of nearly equal length, 
 with special tokens of its own, and pooled over all its tokens: nothing is cut off.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -67,7 +67,7 @@ class TextEncoder:
     Raises
     ------
     HilbertError
-        If transformers cannot load the folder.
+        If transformers cannot load the folder, or its weights do not fit its config.json.
     """
 
     def __init__(
@@ -177,16 +177,47 @@ def _load(folder: Path, device: torch.device) -> tuple[Any, Any]:
     """Tokenizer and frozen float32 model; of an encoder-decoder model, the encoder."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+        model, report = AutoModel.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # told by `_check_whole`, which names the tensor
+            output_loading_info=True,
         )
     except Exception as error:  # transformers raises whatever a model's own code raises
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise HilbertError(
             f"transformers cannot load {folder} as a text encoder: {type(error).__name__}: {reason}"
         ) from error
-    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    has_decoder = bool(model.config.is_encoder_decoder)
+    _check_whole(folder, report, has_decoder=has_decoder)
+    encoder = model.get_encoder() if has_decoder else model
     return tokenizer, encoder.to(device).eval()
+
+
+def _check_whole(folder: Path, report: Mapping[str, Any], *, has_decoder: bool) -> None:
+    """Refuse weights that transformers made up: it fills what a file lacks with random numbers.
+
+    Poolers, and the decoder of an encoder-decoder model, may be missing: no feature depends
+    on them.
+    """
+    mismatched = {name for name, *_ in report["mismatched_keys"]}  # with both shapes
+    for what, names in (
+        ("have another shape", mismatched),
+        ("are missing", set(report["missing_keys"]) - mismatched),
+    ):
+        if needed := sorted(name for name in names if _is_needed(name, has_decoder)):
+            raise HilbertError(
+                f"The weights in {folder} do not fit its config.json: {len(needed)} tensors"
+                f" {what} (first: {needed[0]}). Copy or save the model again, weights and"
+                " config.json together."
+            )
+
+
+def _is_needed(tensor: str, has_decoder: bool) -> bool:
+    parts = tensor.split(".")
+    return "pooler" not in parts and not (has_decoder and "decoder" in parts[:2])
 
 
 def _texts(segments: Iterable[Segment]) -> list[str]:

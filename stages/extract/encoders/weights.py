@@ -15,9 +15,11 @@ from hilbert.stages.extract.encoders.base import (
     STORED_DTYPE,
     Encoder,
     EncoderOptions,
+    pooled_dim,
 )
 from hilbert.stages.extract.encoders.catalogue import KnownModel, find_known
 from hilbert.stages.extract.encoders.checkpoints import (
+    encoder_of_two_tensor,
     read_json,
     tensors_digest,
     text_encoder_tensor,
@@ -77,7 +79,7 @@ def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
     config = read_json(model.folder / "config.json")
     modality = model_config.modality_of(model.folder, config)
     layer = model_config.layer_number(options.layer, model_config.n_layers_of(config))
-    tensors = _checked_digest(model, modality)
+    tensors = _checked_digest(model, modality, config)
     resolve = _resolve_audio if modality == "audio" else _resolve_text
     return resolve(model, config, replace(options, layer=layer), tensors)
 
@@ -121,8 +123,8 @@ class _Model(NamedTuple):
     Attributes
     ----------
     name : str
-        What its features are called in the store: a short name, or the last part of an id or
-        a path.
+        What its features are called in the store: the first short name of a known model,
+        whichever was given, or the last part of an id or a path.
     reference : str
         What finds it again: `name`, or the whole id. For a folder the name only, because no
         absolute path goes into a store.
@@ -138,7 +140,8 @@ class _Model(NamedTuple):
 
 def _find(name: str) -> _Model:
     if known := find_known(name):
-        return _Model(name.split("/")[-1], name, known_folder(known), known)
+        own = known.names[0]
+        return _Model(own, own, known_folder(known), known)
     path = Path(name).expanduser()
     if name and path.is_dir():
         own = path.resolve().name
@@ -148,9 +151,8 @@ def _find(name: str) -> _Model:
     return _Model(name.split("/")[-1], name, hub_folder(name))
 
 
-def _checked_digest(model: _Model, modality: Modality) -> str:
-    rename = whisper_encoder_tensor if modality == "audio" else text_encoder_tensor
-    found = tensors_digest(model.folder, f"{modality} tensors", rename)
+def _checked_digest(model: _Model, modality: Modality, config: Mapping[str, Any]) -> str:
+    found = _digest(model.folder, modality, config)
     if model.known is not None and found != model.known.tensors:
         raise HilbertError(
             f"The weights in {model.folder} are not those of {model.name}: their digest is"
@@ -158,6 +160,14 @@ def _checked_digest(model: _Model, modality: Modality) -> str:
             " give its path as the encoder if these weights are the ones you want."
         )
     return found
+
+
+def _digest(folder: Path, modality: Modality, config: Mapping[str, Any]) -> str:
+    if modality == "audio":
+        return tensors_digest(folder, "audio tensors", whisper_encoder_tensor)
+    if config.get("is_encoder_decoder") is True:
+        return tensors_digest(folder, "text tensors", encoder_of_two_tensor)
+    return tensors_digest(folder, "text tensors with decoders", text_encoder_tensor)
 
 
 def _resolve_audio(
@@ -213,7 +223,7 @@ def _info(
     return EncoderInfo(
         name=model.name,
         modality=modality,
-        dim=width if options.pooling == "mean" else 2 * width,
+        dim=pooled_dim(width, options.pooling),
         fingerprint=digest("encoder", {**identity, **shared}),
         options={
             "model": model.reference,

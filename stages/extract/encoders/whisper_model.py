@@ -30,17 +30,18 @@ class WhisperTower:
     Raises
     ------
     HilbertError
-        If the weights do not fit the folder's config.json.
+        If the folder's config.json describes no Whisper, or the weights do not fit it.
     """
 
     def __init__(
         self, folder: Path, n_layers: int, device: torch.device, dtype: torch.dtype
     ) -> None:
-        config = WhisperConfig.from_pretrained(folder, local_files_only=True)
+        config, model = _empty(folder)
+        _fill(model, folder)
         self.n_mels: int = config.num_mel_bins
         self.device = device
         self._dtype = dtype
-        self._model = _load(folder, config).to(device=device, dtype=dtype).eval()
+        self._model = model.to(device=device, dtype=dtype).eval()
         if n_layers < config.encoder_layers:
             self._model.layers = self._model.layers[:n_layers]
             self._model.layer_norm = nn.Identity()
@@ -53,17 +54,28 @@ class WhisperTower:
         return hidden
 
 
-def _load(folder: Path, config: WhisperConfig) -> Any:
-    with torch.device("meta"):  # no memory and no random numbers for weights read below
+def _empty(folder: Path) -> tuple[WhisperConfig, Any]:
+    """What config.json describes, without weights."""
+    try:
+        config = WhisperConfig.from_pretrained(folder, local_files_only=True)
         config._attn_implementation = "sdpa"
-        model = WhisperEncoder(config)
+        with torch.device("meta"):  # no memory and no random numbers for weights read later
+            return config, WhisperEncoder(config)
+    except Exception as error:  # transformers raises whatever its parts raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise HilbertError(
+            f"{folder / 'config.json'} describes no Whisper that transformers can build:"
+            f" {type(error).__name__}: {reason}. Copy or save the model again."
+        ) from error
+
+
+def _fill(model: Any, folder: Path) -> None:
     try:
         model.load_state_dict(_state(folder), strict=True, assign=True)
     except RuntimeError as error:
         raise HilbertError(
             f"The weights in {folder} do not fit its config.json: {str(error).splitlines()[-1]}"
         ) from None
-    return model
 
 
 def _state(folder: Path) -> dict[str, Tensor]:

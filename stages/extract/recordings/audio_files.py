@@ -4,6 +4,7 @@ librosa is left out on purpose: `librosa.load` holds the whole recording, and `l
 reads blocks through soundfile, as is done here, without resampling them.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,15 +61,12 @@ class SndfileSource:
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         import soundfile
 
-        with soundfile.SoundFile(self.path) as file:
-            while True:
-                try:
-                    block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-                except soundfile.LibsndfileError as error:
-                    raise UndecodableError from error
-                if not len(block):
-                    return
-                yield block
+        try:  # opening, too: the file may have vanished since its header was read
+            with soundfile.SoundFile(os.fsencode(self.path)) as file:
+                while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                    yield block
+        except soundfile.LibsndfileError as error:
+            raise UndecodableError from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def _open_with_libsndfile(path: Path) -> SndfileSource | None:
     import soundfile
 
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.LibsndfileError, TypeError):  # TypeError: headerless, by its extension
         return None
     return SndfileSource(path, info.format, info.samplerate, info.channels, info.frames)

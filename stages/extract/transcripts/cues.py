@@ -11,17 +11,22 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import (
+    checked_speaker,
+    find_labels,
+    split_label,
+)
 from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 
 _TIME = r"-?(?:\d{1,4}:)?\d{1,3}:\d{1,2}(?:[.,]\d{1,6})?"  # laxer than both standards, unambiguous
 _TIMING_LINE = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
-_VOICE = re.compile(r"<(/?)v(?:\.[^\s>]*)?(?:\s+([^>]*))?>")
+# One blank, not several, and no "<" inside: a search over a hostile line stays linear.
+_VOICE = re.compile(r"<(/?)v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>")
 # names of tags, and times within karaoke cues; "BP < 120" stays
 _TAG = re.compile(r"</?(?:[bcisuv]|em|font|lang|rt|ruby|span|strong)(?:[.\s][^<>]*)?>|<[\d:.]+>")
-_POSITION = re.compile(r"\{\\[^}]*\}")  # {\an8}, in SRT
+_POSITION = re.compile(r"\{\\[^{}]*\}")  # {\an8}, in SRT
 _NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
@@ -69,7 +74,8 @@ def parse_cues(text: str) -> list[Turn]:
     Raises
     ------
     DocumentError
-        If a time is unreadable, negative, or runs backwards; names the line.
+        If a time is unreadable, negative, or runs backwards, or a voice is no name; names the
+        line.
     """
     cues = list(_cues(text))
     plain = [_clean(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
@@ -102,7 +108,7 @@ def _voices(cue: Cue) -> list[Utterance]:
     for tag in _VOICE.finditer(raw):
         utterances.append(Utterance(speaker, _clean(raw[position : tag.start()])))
         closes, name = tag.groups()
-        speaker = None if closes else _clean(name or "") or None
+        speaker = None if closes else checked_speaker(_clean(name or ""), cue.where)
         position = tag.end()
     utterances.append(Utterance(speaker, _clean(raw[position:])))
     return [said for said in utterances if said.text]

@@ -15,6 +15,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from hilbert.store.errors import DocumentError
+
 _LABEL = re.compile(
     r"(?:[>\-–—]+\s*)?"  # captions mark a change of speaker with >> or a dash
     r"(?P<label>[^\W\d_][^\s:：,;?!\"]*(?:[ \t]+[^\s:：,;?!\"]+){0,3})[ \t]*"
@@ -22,6 +24,7 @@ _LABEL = re.compile(
     re.DOTALL,
 )
 MAX_LABEL_CHARACTERS = 40
+MAX_LABEL_WORDS = 4  # as in _LABEL
 
 
 def find_labels(lines: Iterable[str], n_paragraphs: int) -> frozenset[str]:
@@ -53,6 +56,27 @@ def split_label(line: str, labels: frozenset[str]) -> tuple[str | None, str]:
     if match is None or match["label"] not in labels:
         return None, line
     return match["label"], match["said"]
+
+
+def checked_speaker(name: str, where: str) -> str | None:
+    """`name` with single blanks, ``None`` if it is blank: a speaker that a format states.
+
+    Speakers are kept in the store, what is said is not: so no sentence may pass for a name.
+
+    Raises
+    ------
+    DocumentError
+        If it is longer than a label may be; says where, and does not repeat it.
+    """
+    words = name.split()
+    name = " ".join(words)
+    if len(words) > MAX_LABEL_WORDS or len(name) > MAX_LABEL_CHARACTERS:
+        raise DocumentError(
+            f"{where} of the transcript names a speaker of {len(words)} words and {len(name)} "
+            f"characters; shorten it to at most {MAX_LABEL_WORDS} words and "
+            f"{MAX_LABEL_CHARACTERS} characters"
+        )
+    return name or None
 
 
 def _label(line: str) -> str | None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -48,7 +49,8 @@ def parse_whisper_json(value: Any) -> list[Turn]:
     Raises
     ------
     DocumentError
-        If there are none of either, or one has no text or no readable times; names its index.
+        If there are none of either, or one has no text, no readable times, or a speaker that
+        is no name; names its index.
     """
     if isinstance(value, Mapping):
         parts = value.get("segments", value.get("chunks"))
@@ -76,10 +78,18 @@ def _turn(parts: Sequence[Any], i: int) -> Turn:
         end = _missing_end(parts, i, start, where)
     else:
         end = _seconds(end_s, where)
-    speaker = part.get("speaker")
-    return timed_turn(
-        " ".join(text.split()), str(speaker) if speaker else None, Span(start, end), where
-    )
+    speaker = _speaker(part.get("speaker"), where)
+    return timed_turn(" ".join(text.split()), speaker, Span(start, end), where)
+
+
+def _speaker(value: Any, where: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DocumentError(
+            f"{where} of the transcript has a speaker that is not a string; write it in quotes"
+        )
+    return checked_speaker(value, where)
 
 
 def _times(part: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """Segments: nothing lost, nobody mixed, nothing kept that the corpus leaves out."""
 
+import time
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -298,6 +299,13 @@ class TestSentences:
         assert count_words("你好，world ok") == 4
         assert split_text("你好你好。再见再见", 3) == ["你好", "你好。", "再见", "再见"]
 
+    @pytest.mark.parametrize("mark", [".", "!", "…", "。", '"', ".!", '."', '。"', "a.", "J. "])
+    def test_hostile_words_take_linear_time(self, mark: str) -> None:
+        text = mark * (200_000 // len(mark))
+        start = time.process_time()
+        split_text(f"{text}x Well. {text} Well.", 5)
+        assert time.process_time() - start < 1  # it took minutes
+
     @given(st.text(max_size=200), st.integers(1, 10))
     def test_nothing_is_lost(self, text: str, max_words: int) -> None:
         pieces = split_text(text, max_words)
@@ -309,12 +317,14 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"window_s": 0}, "window_s must lie between 0.1 and 30, not 0"),
-            ({"window_s": float("nan")}, "window_s must lie between 0.1 and 30, not nan"),
-            ({"max_s": 31}, "max_s must lie between 0.1 and 30, not 31"),
-            ({"max_s": 5, "min_s": 6}, "min_s must lie between 0 and 5, not 6"),
-            ({"max_gap_s": -1}, "max_gap_s must lie between 0 and 30, not -1"),
-            ({"max_words": 0}, "max_words must lie between 1 and 10000, not 0"),
+            ({"window_s": 0}, "--window-s must lie between 0.1 and 30, not 0"),
+            ({"window_s": float("nan")}, "--window-s must lie between 0.1 and 30, not nan"),
+            ({"max_s": 31}, "--max-s must lie between 0.1 and 30, not 31"),
+            ({"min_s": 31}, "--min-s must lie between 0 and 30, not 31"),
+            ({"max_s": 5, "min_s": 6}, r"--min-s \(6\) may not exceed --max-s \(5\); lower it"),
+            ({"max_s": 1}, r"--min-s \(2\) may not exceed --max-s \(1\); lower it too"),
+            ({"max_gap_s": -1}, "--max-gap-s must lie between 0 and 30, not -1"),
+            ({"max_words": 0}, "--max-words must lie between 1 and 10000, not 0"),
         ],
     )
     def test_limits(self, options: dict[str, float], message: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder
+from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder, _filled
 from hilbert.stages.extract.encoders.base import (
     Context,
     Encoded,
@@ -18,6 +18,7 @@ from hilbert.stages.extract.encoders.base import (
 )
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
 from hilbert.stages.extract.encoders.whisper_model import WhisperTower
+from hilbert.stages.extract.encoders.windows import plan_windows
 from hilbert.store.types import Segment
 
 RATE = 16_000
@@ -199,3 +200,31 @@ def test_bfloat16_stays_close(tiny_whisper: Path, chirp: Chirp, write_wav: Write
     half = features(loaded(tiny_whisper, EncoderOptions(precision="bf16")), job).astype(np.float64)
     cosine = (full * half).sum() / np.sqrt((full**2).sum() * (half**2).sum())
     assert cosine > 0.999
+
+
+@pytest.mark.parametrize("context", ["packed", "isolated"])
+def test_no_padding_is_pooled_where_the_audio_ends_a_little_early(
+    tiny_whisper: Path, chirp: Chirp, write_wav: WriteWav, context: Context
+) -> None:
+    audio = write_wav("a", chirp(2.0))
+    encoder = loaded(tiny_whisper, EncoderOptions(context=context))
+    exact = features(encoder, EncodeJob("d", segments(("A", 0, 1), ("A", 1, 2)), audio))
+    promised = features(encoder, EncodeJob("d", segments(("A", 0, 1), ("A", 1, 2.2)), audio))
+    np.testing.assert_array_equal(promised, exact)
+
+
+def test_segments_that_share_a_window_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_windows(segments(*[("A", i, i + 1) for i in range(20)]), "packed")
+    waveforms = [np.ones(RATE, np.float32)] * 20
+    sizes: list[int] = []
+    zeros = np.zeros
+
+    def counted(size: int, dtype: type[np.float32]) -> Sound:
+        sizes.append(size)
+        return zeros(size, dtype)
+
+    monkeypatch.setattr(np, "zeros", counted)
+    (window,) = _filled(plan, waveforms)
+    assert len(sizes) == 1
+    assert [i for i, _ in window.slots] == list(range(20))
+    assert window.samples.sum() == 20 * RATE

@@ -6,6 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from hilbert.stages.extract.encoders.checkpoints import (
+    NameFilter,
+    encoder_of_two_tensor,
     is_complete,
     tensors_digest,
     text_encoder_tensor,
@@ -84,17 +86,32 @@ def test_the_decoder_does_not_matter(tmp_path: Path) -> None:
     )
 
 
-def test_heads_do_not_matter_for_text() -> None:
-    assert text_encoder_tensor("encoder.layer.0.w") == "encoder.layer.0.w"
-    assert text_encoder_tensor("lm_head.weight") is None
-    assert text_encoder_tensor("decoder.block.0.w") is None
+@pytest.mark.parametrize("rename", [text_encoder_tensor, encoder_of_two_tensor])
+def test_heads_do_not_matter_for_text(rename: NameFilter) -> None:
+    assert rename("encoder.layer.0.w") == "encoder.layer.0.w"
+    assert rename("lm_head.weight") is None
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["decoder.block.0.w", "model.decoder.layers.0.w"])
+def test_a_decoder_matters_where_there_is_no_encoder(name: str) -> None:
+    assert text_encoder_tensor(name) == name
+    assert encoder_of_two_tensor(name) is None
+
+
+@pytest.mark.parametrize("header", [b"not json", b"[]", b"5", b"[" * 100_000])
+def test_a_damaged_file_is_named(tmp_path: Path, header: bytes) -> None:
     folder = saved(tmp_path / "a", weights())
-    (folder / "model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0not json")
-    with pytest.raises(HilbertError, match=r"model\.safetensors"):
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(HilbertError, match=r"model\.safetensors is not a safetensors file"):
         audio_digest(folder)
+
+
+@pytest.mark.parametrize("index", ["{}", '{"weight_map": []}', '{"weight_map": {}}'])
+def test_an_index_without_files_is_named(tmp_path: Path, index: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(HilbertError, match=r"index\.json names no files"):
+        is_complete(tmp_path)
 
 
 def test_a_file_without_an_encoder_is_refused(tmp_path: Path) -> None:

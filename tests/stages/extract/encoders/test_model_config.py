@@ -70,6 +70,13 @@ def test_the_longest_input(
     assert max_tokens_of(tmp_path, config) == expected
 
 
+@pytest.mark.parametrize("limit", ["abc", [512], {}])
+def test_a_limit_that_is_no_number_is_named_with_its_file(tmp_path: Path, limit: object) -> None:
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": limit}))
+    with pytest.raises(HilbertError, match=r"tokenizer_config\.json: model_max_length must be"):
+        max_tokens_of(tmp_path, {})
+
+
 def test_modalities(tmp_path: Path) -> None:
     assert modality_of(tmp_path, {"model_type": "whisper"}) == "audio"
     assert modality_of(tmp_path, {"model_type": "bert"}) == "text"

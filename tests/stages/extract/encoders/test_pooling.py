@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilbert.stages.extract.encoders.pooling import Moments, pooled_dim, stored
+from hilbert.stages.extract.encoders.base import pooled_dim
+from hilbert.stages.extract.encoders.pooling import Moments, stored
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 99))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from hilbert.stages.extract.encoders.base import Encoded, EncodeJob, EncoderOptions, Failed
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
@@ -177,3 +178,72 @@ def test_a_folder_that_transformers_cannot_load(tiny_bert: Path) -> None:
     (tiny_bert / "config.json").write_text(config.replace('"bert"', '"no-such-type"'))
     with pytest.raises(HilbertError, match="cannot load"):
         load_encoder(resolved, device="cpu")
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    """Rewrite the tensors of `folder` as `change` returns them."""
+    file = folder / "model.safetensors"
+    save_file(change(load_file(file)), file, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda x: {name: w for name, w in x.items() if "layer.2." not in name},
+            r"tiny-bert do not fit.* 16 tensors are missing \(first: encoder\.layer\.2\.",
+        ),
+        (
+            lambda x: {f"backbone.{name}": w for name, w in x.items()},
+            r"tiny-bert do not fit.* 53 tensors are missing \(first: embeddings\.",
+        ),
+        (
+            lambda x: {**x, "embeddings.word_embeddings.weight": torch.ones(40, 16)},
+            r"1 tensors have another shape \(first: embeddings\.word_embeddings\.weight\)",
+        ),
+    ],
+    ids=["a layer dropped", "a prefix", "another vocabulary"],
+)
+def test_weights_that_do_not_fit_are_refused(tiny_bert: Path, change: Any, message: str) -> None:
+    change_weights(tiny_bert, change)
+    with pytest.raises(HilbertError, match=message):
+        encode(tiny_bert, [job("a", "pain")])
+
+
+def test_a_pooler_or_a_decoder_may_be_missing(
+    tiny_bert: Path, save_text_model: Callable[..., Path]
+) -> None:
+    seq2seq = save_text_model("seq2seq", t5())
+    for folder, unused in ((tiny_bert, "pooler."), (seq2seq, "decoder.")):
+        before = vector(folder, "pain")
+
+        def used(x: dict[str, torch.Tensor], unused: str = unused) -> dict[str, torch.Tensor]:
+            return {name: w for name, w in x.items() if not name.startswith(unused)}
+
+        change_weights(folder, used)
+        np.testing.assert_array_equal(vector(folder, "pain"), before)
+
+
+def opt(seed: int = 0) -> Any:
+    from transformers import OPTConfig, OPTModel
+
+    torch.manual_seed(seed)
+    return OPTModel(
+        OPTConfig(
+            vocab_size=32,
+            hidden_size=16,
+            word_embed_proj_dim=16,
+            num_hidden_layers=2,
+            ffn_dim=32,
+            num_attention_heads=2,
+            max_position_embeddings=24,
+        )
+    )
+
+
+def test_a_model_that_is_all_decoder(save_text_model: Callable[..., Path]) -> None:
+    folder, other = save_text_model("opt", opt()), save_text_model("other", opt(seed=1))
+    expected = direct(folder, "the patient said two words")[-1].mean(0)
+    np.testing.assert_allclose(vector(folder, "the patient said two words"), expected, atol=2e-3)
+    one, two = (resolve_encoder(str(path), MEAN).info.fingerprint for path in (folder, other))
+    assert one != two

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hilbert.stages.extract.encoders import weights
+from hilbert.stages.extract.encoders import catalogue, weights
 from hilbert.stages.extract.encoders.base import EncoderOptions, options_of
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
@@ -178,6 +178,20 @@ def test_known_models_are_found_by_short_name_and_by_repository() -> None:
     assert find_known("roberta-base") is None
 
 
+def test_a_known_model_has_one_name(
+    tiny_whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = str(resolve_encoder(str(tiny_whisper), PLAIN).info.options["tensors"])
+    known = KnownModel(("mine", "My-Model-v2"), "audio", "me/My-Model-v2", "abc", (), tensors)
+    monkeypatch.setattr(catalogue, "KNOWN_MODELS", (known,))
+    cached(tmp_path / "hub", "me/My-Model-v2", "abc", tiny_whisper)
+    names = ("mine", "MINE", "My-Model-v2", "me/My-Model-v2")
+    infos = [resolve_encoder(name, PLAIN).info for name in names]
+    assert (infos[0].name, infos[0].options["model"]) == ("mine", "mine")
+    assert all(info == infos[0] for info in infos)
+    assert [model.names[0] for model in KNOWN_MODELS] == ["whisper", "whisper-base", "minilm"]
+
+
 def test_a_device_that_is_not_there(tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -213,3 +227,11 @@ def test_a_whisper_with_another_window_is_refused(tiny_whisper: Path) -> None:
     (tiny_whisper / "config.json").write_text(json.dumps({**config, "max_source_positions": 750}))
     with pytest.raises(HilbertError, match="750 positions"):
         resolve_encoder(str(tiny_whisper), PLAIN)
+
+
+@pytest.mark.parametrize("change", [{"d_model": 17}, {"encoder_attention_heads": 3}])
+def test_a_whisper_that_cannot_be_built(tiny_whisper: Path, change: dict[str, int]) -> None:
+    config = json.loads((tiny_whisper / "config.json").read_text())
+    (tiny_whisper / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(HilbertError, match=r"config\.json describes no Whisper"):
+        load_encoder(resolve_encoder(str(tiny_whisper), PLAIN), device="cpu")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hilbert.stages.extract.recordings import audio, ffmpeg
 from hilbert.stages.extract.recordings.audio import AudioInfo, probe, read_spans
+from hilbert.stages.extract.recordings.audio_files import AudioSource, open_source
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span
 
@@ -168,6 +169,21 @@ def test_bad_spans(tmp_path: Path, spans: list[Span]) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert_fails(tmp_path / "a.wav", "the audio file a.wav is missing")
+
+
+def test_a_file_that_vanishes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.wav", tone(1.0, 16_000), 16_000)
+
+    def vanishing(path: Path) -> AudioSource:
+        source = open_source(path)
+        path.unlink()
+        return source
+
+    monkeypatch.setattr(audio, "open_source", vanishing)
+    with pytest.raises(DocumentError, match=r"cannot be decoded beyond 0\.0 s; copy"):
+        list(read_spans(path, [Span(0, 1)]))
 
 
 def test_empty_file(tmp_path: Path) -> None:

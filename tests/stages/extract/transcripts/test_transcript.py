@@ -1,6 +1,7 @@
 """Every format into the same turns; every fault named by its line, without any text."""
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
 Said = tuple[str | None, str]
+TIMED = {"start": 1, "end": 2, "text": "secret"}
 
 
 def said(text: str, name: str = "") -> list[Said]:
@@ -107,6 +109,24 @@ class TestCues:
         with pytest.raises(DocumentError, match="line 2"):
             said("1\n00:00:xx --> 00:00:02,000\nsecret", name)
 
+    def test_a_sentence_is_no_voice(self) -> None:
+        secret = "my name is secret and I live at the end of this road"
+        for name in (secret, "S" * 41, "one two three four five"):
+            with pytest.raises(DocumentError, match=r"line 6 .* names a speaker.*at most") as error:
+                said(vtt("Hi.", f"<v {name}>Hello."))
+            assert not any(word in str(error.value) for word in ("secret", "SS", "three"))
+        assert said(vtt(f"<v  Dr. Ann  van {'L' * 28}>Hi."))[0][0] == f"Dr. Ann van {'L' * 28}"
+
+    @pytest.mark.parametrize(
+        "part", ["<v ", "<v.", "<v", "</v ", "<v\u2003", "<", "{\\", "<b ", "<1", "&", "A: "]
+    )
+    def test_hostile_lines_take_linear_time(self, part: str) -> None:
+        for line in (part * (200_000 // len(part)), "<v" + part[-1] * 200_000):
+            start = time.process_time()
+            with suppress(DocumentError):
+                parse_transcript(vtt(f"{line}\nwords").encode())
+            assert time.process_time() - start < 1  # it took minutes
+
     @given(
         st.lists(
             st.tuples(
@@ -159,6 +179,11 @@ class TestWhisperJson:
         assert self.parse({"text": "all", "segments": segments, "language": "en"}) == expected
         assert self.parse(segments) == expected
 
+    @pytest.mark.parametrize("speaker", [None, "", "  "])
+    def test_no_speaker(self, speaker: str | None) -> None:
+        turns = self.parse([{"start": 0, "end": 1, "text": "Hi.", "speaker": speaker}])
+        assert turns == (Turn("Hi.", None, 0.0, 1.0),)
+
     def test_chunks(self) -> None:
         chunks = [
             {"timestamp": [0.0, 1.0], "text": " One."},
@@ -188,6 +213,10 @@ class TestWhisperJson:
             ({"start": 3, "end": 2, "text": "secret"}, "segment 2 .* before it starts"),
             ({"start": -1, "end": 2, "text": "secret"}, "segment 2 .* starts before 0"),
             (5, "segment 2 .* no text"),
+            ({**TIMED, "speaker": {"secret": 1}}, "segment 2 .* speaker that is not a string"),
+            ({**TIMED, "speaker": 0}, "segment 2 .* speaker that is not a string"),
+            ({**TIMED, "speaker": "secret " * 5}, "segment 2 .* names a speaker of 5 words"),
+            ({**TIMED, "speaker": "secret" * 7}, "segment 2 .* 42 characters; shorten it"),
         ],
     )
     def test_bad_segments(self, segment: object, message: str) -> None:
