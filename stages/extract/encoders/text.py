@@ -204,14 +204,14 @@ def _check_whole(folder: Path, report: Mapping[str, Any], *, has_decoder: bool) 
     """
     mismatched = {name for name, *_ in report["mismatched_keys"]}  # with both shapes
     for what, names in (
-        ("have another shape", mismatched),
-        ("are missing", set(report["missing_keys"]) - mismatched),
+        ("tensors of another shape", mismatched),
+        ("tensors missing", set(report["missing_keys"]) - mismatched),
     ):
         if needed := sorted(name for name in names if _is_needed(name, has_decoder)):
             raise HilbertError(
-                f"The weights in {folder} do not fit its config.json: {len(needed)} tensors"
-                f" {what} (first: {needed[0]}). Copy or save the model again, weights and"
-                " config.json together."
+                f"The weights in {folder} do not fit its config.json: {what}: {len(needed)}"
+                f" (first: {needed[0]}). Copy or save the model again, weights and config.json"
+                " together."
             )
 
 

@@ -62,7 +62,7 @@ def _empty(folder: Path) -> tuple[WhisperConfig, Any]:
         with torch.device("meta"):  # no memory and no random numbers for weights read later
             return config, WhisperEncoder(config)
     except Exception as error:  # transformers raises whatever its parts raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise HilbertError(
             f"{folder / 'config.json'} describes no Whisper that transformers can build:"
             f" {type(error).__name__}: {reason}. Copy or save the model again."

@@ -85,11 +85,11 @@ def _turn(parts: Sequence[Any], i: int) -> Turn:
 def _speaker(value: Any, where: str) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str):
+    if isinstance(value, bool) or not isinstance(value, str | int):  # some number the speakers
         raise DocumentError(
             f"{where} of the transcript has a speaker that is not a string; write it in quotes"
         )
-    return checked_speaker(value, where)
+    return checked_speaker(str(value), where)
 
 
 def _times(part: Mapping[str, Any]) -> tuple[Any, Any]:

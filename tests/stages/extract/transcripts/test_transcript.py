@@ -214,7 +214,7 @@ class TestWhisperJson:
             ({"start": -1, "end": 2, "text": "secret"}, "segment 2 .* starts before 0"),
             (5, "segment 2 .* no text"),
             ({**TIMED, "speaker": {"secret": 1}}, "segment 2 .* speaker that is not a string"),
-            ({**TIMED, "speaker": 0}, "segment 2 .* speaker that is not a string"),
+            ({**TIMED, "speaker": 0.5}, "segment 2 .* speaker that is not a string"),
             ({**TIMED, "speaker": "secret " * 5}, "segment 2 .* names a speaker of 5 words"),
             ({**TIMED, "speaker": "secret" * 7}, "segment 2 .* 42 characters; shorten it"),
         ],
