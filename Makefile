@@ -6,7 +6,7 @@ TYPED := .mypy_cache/src/hilbert
 
 demo: .venv/installed
 	$(BIN)/hilbert extract examples/interviews/corpus.csv --encoder whisper --store demo/feats.zarr
-	$(BIN)/hilbert fit --store demo/feats.zarr --run-dir demo/run
+	$(BIN)/hilbert fit --store demo/feats.zarr --run-dir demo/run --overwrite
 	@echo "The results are in demo/run; the features in demo/feats.zarr."
 
 test: .venv/installed

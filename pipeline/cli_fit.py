@@ -39,7 +39,8 @@ from hilbert.stages.fit.splits import SplitConfig
 @option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once.")
 @option("--repeats", SplitConfig, "repeats", "How often the documents are split anew.")
 @option("--seed", SplitConfig, "seed", "Seed of splits and training.")
-@option("--epochs", TrainConfig, "epochs", "Passes over the training documents, at most.")
+@option("--epochs", TrainConfig, "epochs", "Passes over the documents, at most, but see next.")
+@option("--min-steps", TrainConfig, "min_steps", "Steps at least, however few the documents.")
 @option("--batch-size", TrainConfig, "batch_size", "Documents of a step.")
 @option("--lr", TrainConfig, "lr", "Largest learning rate.")
 @option("--weight-decay", TrainConfig, "weight_decay", "Decoupled weight decay.")
@@ -127,6 +128,8 @@ def _print(run_dir: Path, summary: Mapping[str, Any]) -> None:
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
                f" {summary['folds']} folds")  # fmt: skip
     click.echo(_table(summary["models"]))
+    for line in _details(summary["models"]):
+        click.echo(line)
     if recall := summary["recall"]:
         click.echo(f"\nHeld out, HILBERT finds a document's text from its audio and back in"
                    f" {recall['at_1']:.1%} of cases (chance {recall['chance']:.1%}).")  # fmt: skip
@@ -145,6 +148,22 @@ def _table(models: Mapping[str, Mapping[str, Any]]) -> str:
         auprc = f"{_number(scores['auprc_macro'])} ({_number(scores['prevalence_macro'])})"
         lines.append(f"{name:<16}{auc:<26}{_number(scores['balanced_accuracy']):<20}{auprc}")
     return "\n".join(lines)
+
+
+def _details(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How well HILBERT finds the rarest class, and what could not be measured."""
+    own = models["hilbert"]
+    shares = {name: share for name, share in own["prevalence_class"].items() if share is not None}
+    lines = []
+    if shares:
+        rarest = min(shares, key=lambda name: shares[name])
+        scores = ", ".join(f"{model} {_number(s['auprc_class'][rarest])}"
+                           for model, s in models.items() if model != "majority")  # fmt: skip
+        lines.append(f"\nAUPRC of the rarest class, {rarest} (prevalence"
+                     f" {_number(shares[rarest])}): {scores}")  # fmt: skip
+    if own["undefined_folds"]:
+        lines.append(f"The AUC is undefined in {own['undefined_folds']} folds, which are left out.")
+    return lines
 
 
 def _number(value: float | None) -> str:

@@ -54,18 +54,24 @@ def choose_target(manifest: Manifest, target: str | None) -> str:
             known = ", ".join(columns) or "none"
             raise FitError(f"the corpus has no column {target!r}; its label columns: {known}")
         return target
-    varied = [name for name in columns if len({r.columns.get(name) for r in manifest.rows}) > 1]
+    varied = [name for name in columns if _n_values(manifest, name) > 1]
     if len(varied) == 1:
         return varied[0]
     if not varied:
+        constant = f" with more than one value (it has: {', '.join(columns)})" if columns else ""
         raise FitError(
-            "the corpus has no label column; add one to it and run `hilbert extract` again"
-            " (nothing is encoded twice)"
+            f"the corpus has no label column{constant}; add one to it and run `hilbert extract`"
+            " again (nothing is encoded twice)"
         )
     raise FitError(
         f"several columns could be the target: {', '.join(varied)};"
         f" choose one, for example --target {varied[0]}"
     )
+
+
+def _n_values(manifest: Manifest, column: str) -> int:
+    """How many different labels a column holds, empty cells apart."""
+    return len({row.columns.get(column) for row in manifest.rows} - {None})
 
 
 def choose_encoders(manifest: Manifest, names: Sequence[str]) -> tuple[EncoderInfo, ...]:
@@ -105,7 +111,7 @@ def load_documents(
     left_out = []
     rows = []
     for row in manifest.rows:
-        if reason := _unusable(row, encoders):
+        if reason := unusable_reason(row, encoders):
             left_out.append((row.id, reason))
         else:
             rows.append(row)
@@ -193,7 +199,8 @@ def _segment_options(store: FeatureStore, rows: Sequence[Row]) -> Mapping[str, A
     return {} if not found else json.loads(next(iter(found)))
 
 
-def _unusable(row: Row, encoders: Sequence[EncoderInfo]) -> str | None:
+def unusable_reason(row: Row, encoders: Sequence[EncoderInfo]) -> str | None:
+    """Why a document cannot be used with the features of `encoders`; None if it can."""
     present = [info.name for info in encoders if info.name in row.feature_keys]
     if row.failure and len(present) < len(encoders):
         return row.failure

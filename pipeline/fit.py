@@ -5,6 +5,7 @@ Reads the store alone: no audio, no transcript, no encoder.
 
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from hilbert.pipeline.documents import (
     describe_gaps,
     load_documents,
 )
-from hilbert.pipeline.run_directory import RUN_FILE, check_free, new_run, read_run
+from hilbert.pipeline.run_directory import check_free, finished_run, new_run
 from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
@@ -93,11 +94,13 @@ def fit(
     _check_left_out(chosen, options)
     documents = chosen.documents
     warnings = check_classes(documents, options.splits)
+    if "id" in documents.classes:
+        raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     check_features(documents)
     key = fit_key(chosen, target, options)
     gaps = describe_gaps(chosen, manifest, target)
     run_dir = run_dir or Path("runs") / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
-    if (run_dir / RUN_FILE).is_file() and (old := read_run(run_dir)).get("key") == key:
+    if not overwrite and (old := finished_run(run_dir, key)) is not None:
         return run_dir, old
     check_free(run_dir, overwrite=overwrite)
     train = replace(options.train, device=choose_device(options.train.device))
@@ -106,6 +109,7 @@ def fit(
         "key": key,
         "target": target,
         "store": store.name,
+        "store_identity": store.identity,
         "generation": manifest.generation,
         "warnings": [*warnings, *gaps],
         "seconds": time.monotonic() - started,
@@ -132,6 +136,7 @@ def fit_key(chosen: FitDocuments, target: str, options: FitOptions) -> str:
     return keys.digest(
         "fit",
         {
+            "target": target,
             "documents": documents,
             "splits": asdict(options.splits),
             "train": train,
@@ -145,14 +150,19 @@ def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | No
     folds = make_folds(documents.labels, documents.groups, options.splits)
     models = [HilbertModel(options.train), *make_baselines(documents)]
     n_fits = len(models) * len(folds) + 1
-    found = cross_validate(
-        documents,
-        folds,
-        models,
-        seed=options.splits.seed,
-        workers=options.workers,
-        progress=None if step is None else lambda done, _: step(done, n_fits),
-    )
+    try:
+        found = cross_validate(
+            documents,
+            folds,
+            models,
+            seed=options.splits.seed,
+            workers=options.workers,
+            progress=None if step is None else lambda done, _: step(done, n_fits),
+        )
+    except BrokenProcessPool:
+        raise FitError(
+            "a worker process was stopped, perhaps for memory; try fewer --workers"
+        ) from None
     metrics = {
         name: evaluate(documents.labels, documents.groups, documents.classes, folds, parts)
         for name, parts in found.probabilities.items()

@@ -4,6 +4,7 @@ The features are extracted with the run's own encoders and options, into a store
 a store that `fit` reads is never written to.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.documents import load_documents
+from hilbert.pipeline.documents import load_documents, unusable_reason
 from hilbert.pipeline.extract import ExtractReport, extract
-from hilbert.pipeline.run_directory import MODEL_FILE, read_run, write_csv
+from hilbert.pipeline.run_directory import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    RUN_FILE,
+    damaged,
+    read_run,
+    write_csv,
+)
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
@@ -24,7 +32,7 @@ from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.fit.config import train_config_from_dict
 from hilbert.stages.fit.trained import TrainedModel, from_state
 from hilbert.store.errors import HilbertError
-from hilbert.store.feature_store import open_store
+from hilbert.store.feature_store import FeatureStore, open_store
 from hilbert.store.types import EncoderInfo
 
 
@@ -79,36 +87,83 @@ def predict(
         document can be scored.
     """
     run = read_run(run_dir)
-    infos = [EncoderInfo(**info) for info in run["encoders"]]
+    model = load_model(run_dir, choose_device(device))
+    infos, segments = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
-    options = ExtractOptions(segments=SegmentConfig(**run["segments"]), device=device, prune=True)
-    store_path = out.with_name(out.name + ".feats.zarr")
+    store_path = _own_store(out, run)
+    options = ExtractOptions(segments=segments, device=device, prune=True)
     report = extract(corpus, store_path, encoders, options)
-    store = open_store(store_path)
-    chosen = load_documents(store, store.manifest(), None, infos)
-    found = load_model(run_dir, run, choose_device(device)).predict_proba(chosen.documents)
-    place = {name: i for i, name in enumerate(chosen.documents.ids)}
-    failed = tuple(item for item in chosen.left_out)
-    ids = tuple(d.id for d in corpus.documents if d.id in place)
-    probabilities = found[[place[name] for name in ids]]
-    classes = tuple(run["classes"])
-    rows = ([name, *row.tolist()] for name, row in zip(ids, probabilities, strict=True))
-    write_csv(out, ["id", *classes], rows)
-    return Predictions(ids, classes, probabilities, replace(report, failed=failed))
+    scored, failed = _score(model, open_store(store_path), infos, report)
+    ids = tuple(d.id for d in corpus.documents if d.id in scored)
+    write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))
+    probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(model.classes))
+    return Predictions(ids, model.classes, probabilities, replace(report, failed=failed))
 
 
-def load_model(run_dir: Path, run: dict[str, Any], device: str) -> TrainedModel:
-    """The final model of a run, on `device`."""
-    import json
+def _score(
+    model: TrainedModel,
+    store: FeatureStore,
+    infos: Sequence[EncoderInfo],
+    report: ExtractReport,
+) -> tuple[dict[str, NDArray[np.float64]], tuple[tuple[str, str], ...]]:
+    """Probabilities by document, and the documents that have none with their reasons."""
+    manifest = store.manifest()
+    failed = dict(report.failed)
+    rows = tuple(row for row in manifest.rows if row.id not in failed)
+    unusable = {row.id: why for row in rows if (why := unusable_reason(row, infos))}
+    rows = tuple(row for row in rows if row.id not in unusable)
+    failures = tuple({**failed, **unusable}.items())
+    if not rows:
+        return {}, failures
+    documents = load_documents(store, replace(manifest, rows=rows), None, infos).documents
+    return dict(zip(documents.ids, model.predict_proba(documents), strict=True)), failures
 
+
+def _recipe(run: dict[str, Any], name: str) -> tuple[list[EncoderInfo], SegmentConfig]:
+    """Encoders and segmenting of a run."""
+    try:
+        return [EncoderInfo(**info) for info in run["encoders"]], SegmentConfig(**run["segments"])
+    except (KeyError, TypeError) as error:
+        raise HilbertError(damaged(name, RUN_FILE)) from error
+
+
+def _own_store(out: Path, run: dict[str, Any]) -> Path:
+    """Where the features of this prediction go.
+
+    Raises
+    ------
+    HilbertError
+        If `out` cannot be a file, or the place holds the store the run was fitted from.
+    """
+    if not out.name or out.is_dir():
+        raise HilbertError(f"--out {out} is a folder; name a CSV file")
+    path = out.with_name(out.name + ".feats.zarr")
+    if path.exists() and open_store(path).identity == run.get("store_identity"):
+        raise HilbertError(
+            f"{path.name} is the store the run was fitted from, which predict never changes;"
+            " choose another --out"
+        )
+    return path
+
+
+def load_model(run_dir: Path, device: str) -> TrainedModel:
+    """The final model of a run, on `device`.
+
+    Raises
+    ------
+    HilbertError
+        If a file of the run is missing or damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    run = read_run(run_dir)
     try:
-        options = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+        options = json.loads((run_dir / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = replace(train_config_from_dict(options["train"]), device=device)
         state = load_file(run_dir / MODEL_FILE)
-    except (OSError, ValueError) as error:
-        raise HilbertError(f"the run {run_dir.name} is not complete: {error}") from None
-    config = replace(train_config_from_dict(options["train"]), device=device)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise HilbertError(damaged(run_dir.name, f"{CONFIG_FILE} or {MODEL_FILE}")) from error
     return from_state(state, run["classes"], config)
 
 

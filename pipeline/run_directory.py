@@ -13,7 +13,22 @@ from typing import Any
 from hilbert.store.errors import HilbertError
 
 RUN_FILE = "run.json"
+CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
+FILES = (
+    RUN_FILE,
+    CONFIG_FILE,
+    MODEL_FILE,
+    "folds.json",
+    "metrics.json",
+    "environment.json",
+    "predictions.csv",
+    "fold_predictions.csv",
+    "losses.csv",
+)
+"""What a finished run holds, figures apart."""
+
+_NEEDED = {"key", "target", "classes", "encoders", "segments", "models", "verdict"}
 
 
 @contextmanager
@@ -26,7 +41,6 @@ def new_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         If something is at `path` already and is not to be replaced.
     """
     check_free(path, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
     draft.mkdir(mode=0o700)
     try:
@@ -47,6 +61,9 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
     A finished run is replaced if `overwrite`; a folder that is no run never is.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise HilbertError(f"cannot write into {path.parent.name}; choose another --run-dir")
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / RUN_FILE).is_file():
@@ -64,15 +81,37 @@ def read_run(path: Path) -> dict[str, Any]:
     Raises
     ------
     HilbertError
-        If there is no run.
+        If there is no run, or its file is damaged.
     """
     try:
-        found: dict[str, Any] = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = (path / RUN_FILE).read_text(encoding="utf-8")
+    except OSError:
         raise HilbertError(
             f"{path.name} is not a run; make one with `hilbert fit --run-dir {path.name}`"
         ) from None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= _NEEDED:
+        raise HilbertError(damaged(path.name, RUN_FILE))
     return found
+
+
+def finished_run(path: Path, key: str) -> dict[str, Any] | None:
+    """What ``run.json`` says, if a whole run of this key is at `path`."""
+    if not all((path / name).is_file() for name in FILES):
+        return None
+    try:
+        found = read_run(path)
+    except HilbertError:
+        return None
+    return found if found["key"] == key else None
+
+
+def damaged(run: str, file: str) -> str:
+    """What to do about a run whose file is missing or unreadable."""
+    return f"{file} of the run {run} is missing or damaged; fit it again with --overwrite"
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

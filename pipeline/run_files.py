@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments
-from hilbert.pipeline.run_directory import MODEL_FILE, RUN_FILE, write_csv, write_json
+from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, RUN_FILE, write_csv, write_json
 from hilbert.stages.fit.compare import Verdict
 from hilbert.stages.fit.crossval import CrossValidated
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
@@ -35,7 +35,16 @@ from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.stages.fit.trained import TrainedModel
 from hilbert.stages.report.figures import draw_confusion, draw_losses, draw_roc
 
-SHORT = ("auc_macro", "auc_macro_ci", "balanced_accuracy", "auprc_macro", "prevalence_macro")
+SHORT = (
+    "auc_macro",
+    "auc_macro_ci",
+    "undefined_folds",
+    "balanced_accuracy",
+    "auprc_macro",
+    "prevalence_macro",
+    "auprc_class",
+    "prevalence_class",
+)
 """Scores that stand in ``run.json`` and in the table at the terminal."""
 
 PACKAGES = ("hilbert-speech", "numpy", "scikit-learn", "scipy", "torch", "zarr")
@@ -59,7 +68,7 @@ def write_run(
 ) -> dict[str, Any]:
     """Write all files of a run into `folder`; returns the content of ``run.json``."""
     summary = {**about, **_summary(fitted)}
-    write_json(folder / "config.json", plain(options))
+    write_json(folder / CONFIG_FILE, plain(options))
     write_json(folder / "folds.json", _folds(fitted))
     write_json(folder / "metrics.json", plain({n: asdict(m) for n, m in fitted.metrics.items()}))
     write_json(folder / "environment.json", _environment())

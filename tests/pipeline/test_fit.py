@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hilbert.store.segment_table import to_rows
 from hilbert.store.types import EncoderInfo, Segment
 from support.project import SENTENCES, Project, run, write_recording
 
-QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--seeds-averaged", "1", "--workers",
+QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--seeds-averaged", "1", "--min-steps", "4", "--workers",
          "1", "--device", "cpu")  # fmt: skip
 LABELS = ("low", "high", "mixed")
 
@@ -271,7 +272,6 @@ class TestPredict:
         """The same recordings, extracted again by `predict`, get the model's own scores."""
         from hilbert.pipeline.documents import choose_encoders, load_documents
         from hilbert.pipeline.predict import load_model
-        from hilbert.pipeline.run_directory import read_run
 
         run_dir, out = self.run_dir(project), project.folder / "p.csv"
         done = run("predict", str(run_dir), str(project.folder / "corpus.jsonl"), "--out", str(out),
@@ -280,7 +280,7 @@ class TestPredict:
         store = hilbert.open_store(project.store)
         manifest = store.manifest()
         chosen = load_documents(store, manifest, "mood", choose_encoders(manifest, ()))
-        model = load_model(run_dir, read_run(run_dir), "cpu")
+        model = load_model(run_dir, "cpu")
         expected = dict(zip(chosen.documents.ids, model.predict_proba(chosen.documents),
                             strict=True))  # fmt: skip
         for row in read_csv(out):
@@ -306,3 +306,70 @@ class TestPredict:
         done = run("predict", str(tmp_path), str(table), "--out", str(tmp_path / "p.csv"))
         assert done.exit_code == 1
         assert "hilbert fit" in done.stderr
+
+    def test_a_recording_that_is_gone_is_not_scored_from_what_was_stored(
+        self, project: Project, new: Path
+    ) -> None:
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        command = ("predict", str(run_dir), str(new), "--out", str(out), "--json",
+                   "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        run(*command)
+        (new.parent / "n1.wav").unlink()
+        again = run(*command)
+        assert again.exit_code == 3
+        assert {f["id"] for f in json.loads(again.stdout.splitlines()[-1])["failed"]} == {
+            "zeta", "broken",
+        }  # fmt: skip
+        assert [row["id"] for row in read_csv(out)] == ["audio", "text"]
+
+    def test_when_every_document_fails_each_is_named(self, project: Project) -> None:
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        table = project.folder / "bad.csv"
+        table.write_text("id,audio\nx,gone.wav\ny,lost.wav\n")
+        done = run("predict", str(run_dir), str(table), "--out", str(out),
+                   "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        assert done.exit_code == 3, done.output
+        assert "gone.wav" in done.stdout
+        assert "lost.wav" in done.stdout
+        assert out.read_text() == "id,high,low\n"
+
+    def test_the_store_of_the_fit_is_never_written_to(self, project: Project, new: Path) -> None:
+        run_dir = self.run_dir(project)
+        project.store.rename(project.folder / "p.csv.feats.zarr")
+        done = run("predict", str(run_dir), str(new), "--out", str(project.folder / "p.csv"),
+                   "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        assert done.exit_code == 1
+        assert "choose another --out" in done.stderr
+        assert len(hilbert.open_store(project.folder / "p.csv.feats.zarr").documents()) == 12
+
+    def test_a_damaged_run_is_told_before_any_work_and_can_be_fitted_again(
+        self, project: Project, new: Path
+    ) -> None:
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        for name, content in (("model.safetensors", b"cut"), ("config.json", b"{}"),
+                              ("run.json", b"[]")):  # fmt: skip
+            (run_dir / name).write_bytes(content)
+            done = run("predict", str(run_dir), str(new), "--out", str(out))
+            assert done.exit_code == 1
+            assert "--overwrite" in done.stderr
+        assert not out.exists()
+        assert not (project.folder / "p.csv.feats.zarr").exists()
+        fit(hilbert.open_store(project.store), run_dir, "--overwrite")
+        assert json.loads((run_dir / "run.json").read_text())["target"] == "mood"
+
+
+def test_places_that_cannot_be_written_are_told_before_the_fit(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    (tmp_path / "file").touch()
+    done = run("fit", "--store", str(store.files.root), "--run-dir", str(tmp_path / "file/run"),
+               *QUICK)  # fmt: skip
+    assert done.exit_code == 1
+    assert "fits" not in done.stderr
+
+
+def test_columns_that_are_no_target_are_named(tmp_path: Path) -> None:
+    store = make_store(tmp_path, n_documents=3)
+    rows = tuple(replace(row, columns={"mood": "low"}) for row in store.manifest().rows)
+    store.publish(Manifest(0, rows, store.encoders()))
+    done = run("fit", "--store", str(store.files.root), *QUICK)
+    assert "it has: mood" in done.stderr
