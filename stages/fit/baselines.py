@@ -79,6 +79,10 @@ class Logistic:
         self, documents: DocumentSet, train: Index, test: Index, penalties: Sequence[float]
     ) -> list[Matrix]:
         """Probabilities of the test documents for each penalty, the strongest first."""
+        present = np.unique(documents.labels[train])
+        if len(present) == 1:  # nothing to tell apart
+            certain = np.eye(documents.n_classes)[np.repeat(present, len(test))]
+            return [certain] * len(penalties)
         fitted, tested = _standardised(self.pooled[train], self.pooled[test])
         fitted, tested = rotate(fitted, tested)
         # each penalty starts from the coefficients of the one before
@@ -105,7 +109,7 @@ def make_baselines(documents: DocumentSet) -> tuple[Majority | Logistic, ...]:
     pooled = {m: x for m, x in pooled.items() if not np.isnan(x).all()}
     found = [Logistic(f"logistic_{m}", x) for m, x in pooled.items()]
     if len(pooled) == 2:
-        found.append(Logistic("logistic_both", np.concatenate(list(pooled.values()), axis=1)))
+        found.append(Logistic("logistic_both", _side_by_side(list(pooled.values()))))
     return (Majority(), *found)
 
 
@@ -139,6 +143,16 @@ def rotate(fitted: Matrix, tested: Matrix) -> tuple[Matrix, Matrix]:
     kept = variances > 1e-10 * variances.max(initial=0.0)
     axes, lengths = axes[:, kept], np.sqrt(variances[kept])
     return axes * lengths, (tested @ fitted.T @ axes) / lengths
+
+
+def _side_by_side(pooled: Sequence[Matrix]) -> Matrix:
+    """Features of all modalities, and which are present where any document lacks one.
+
+    HILBERT's router sees which modalities a document has, so the baseline sees it too.
+    """
+    present = np.stack([~np.isnan(x).all(axis=1) for x in pooled], axis=1)
+    told = [] if present.all() else [present.astype(np.float64)]
+    return np.concatenate([*pooled, *told], axis=1)
 
 
 def _pool_one(features: Features | None, width: int) -> Matrix:

@@ -12,7 +12,7 @@ from hilbert.stages.fit.intervals import LEVEL
 from hilbert.stages.fit.metrics import Metrics
 from hilbert.stages.fit.splits import Fold
 
-Outcome = Literal["beats", "level", "below"]
+Outcome = Literal["beats", "undecided", "below"]
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,38 @@ def judge(scores: Mapping[str, Metrics], folds: Sequence[Fold], name: str = "hil
     best = max(rivals, key=lambda other: _rank(rivals[other].auc_macro))
     difference = corrected_t_test(own.auc_folds, rivals[best].auc_folds, folds)
     outcome = _outcome(difference)
+    if math.isnan(difference.low):
+        sentence = _undefined(best, difference.n_folds)
+    else:
+        means = (own.auc_macro, rivals[best].auc_macro)
+        sentence = _sentence(outcome, best, means, difference)
+    return Verdict(outcome, best, difference, sentence)
+
+
+def _sentence(
+    outcome: Outcome, best: str, means: tuple[float, float], difference: Difference
+) -> str:
     opening = {
         "beats": f"HILBERT beats the best baseline, {best}",
-        "level": f"HILBERT does not beat the best baseline, {best}: they are level",
+        "undecided": f"HILBERT does not beat the best baseline, {best}, "
+        "nor is it shown to be worse",
         "below": f"HILBERT is worse than the best baseline, {best}",
     }[outcome]
-    sentence = (
-        f"{opening}: macro AUC {own.auc_macro:.3f} against {rivals[best].auc_macro:.3f}, "
+    return (
+        f"{opening}: macro AUC {means[0]:.3f} against {means[1]:.3f}, "
         f"difference {difference.mean:+.3f} (95 % interval {difference.low:+.3f} to "
         f"{difference.high:+.3f}, corrected resampled t-test over {difference.n_folds} folds, "
         f"p = {difference.p_value:.2g})."
     )
-    return Verdict(outcome, best, difference, sentence)
+
+
+def _undefined(best: str, n_folds: int) -> str:
+    folds = {0: "no fold", 1: "one fold only"}[n_folds]
+    return (
+        f"HILBERT is not shown to beat the best baseline, {best}: the comparison is undefined, "
+        f"as {folds} tests documents of two classes or more, and an interval takes two such "
+        "folds. Use fewer --folds, or more --repeats."
+    )
 
 
 def _rank(score: float) -> float:
@@ -121,7 +141,7 @@ def _outcome(difference: Difference) -> Outcome:
     """Better or worse only where the interval leaves out 0; NaN compares as neither."""
     if difference.low > 0:
         return "beats"
-    return "below" if difference.high < 0 else "level"
+    return "below" if difference.high < 0 else "undecided"
 
 
 def _p_value(mean: float, error: float, n: int) -> float:

@@ -1,5 +1,6 @@
 """Options of the fit: frozen, validated, and plain enough to be saved as JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
@@ -134,6 +135,8 @@ class TrainConfig:
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("lr", "gradient_clip"):
             _check(getattr(self, name) > 0, name, "above 0", getattr(self, name))
+        for name in ("lr", "weight_decay"):
+            _check(math.isfinite(getattr(self, name)), name, "finite", getattr(self, name))
         _check(self.batch_size >= 2, "batch_size", "at least 2", self.batch_size)
         _check(self.patience >= 0, "patience", "at least 0", self.patience)
         _check(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)

@@ -78,6 +78,7 @@ def _fit(
 ) -> Curves:
     """Minimise some parts of the objective over the parameters of `trained`."""
     network.requires_grad_(False)
+    network.zero_grad(set_to_none=True)  # of the phase before
     trained.requires_grad_(True)
     n_steps = epochs * len(_batches(task))
     # the held-out loss is the classifier's, so alignment alone runs its full length
@@ -147,7 +148,7 @@ def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -
 def _step(network: Hilbert, optimizer: torch.optim.Optimizer, loss: Tensor, clip: float) -> None:
     optimizer.zero_grad()
     torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+    torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], clip)
     optimizer.step()
 
 

@@ -87,7 +87,10 @@ def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...
             f"Use --folds {largest} or fewer."
         )
     short = [k for k in found if len(groups[k]) < config.folds]
-    return tuple(_shortage(documents.classes[k], len(groups[k]), config.folds) for k in short)
+    effect = _effect_of_absence(len(found))
+    return tuple(
+        _shortage(documents.classes[k], len(groups[k]), config.folds, effect) for k in short
+    )
 
 
 def make_folds(
@@ -174,7 +177,8 @@ def inner_splits(
     -------
     list of (fitted, validated)
         Index pairs of documents with a label, `n_parts` of them or as many as the groups and
-        the largest class allow; empty where not even two are possible.
+        the largest class allow, but those whose fitted part would lack a class of the training
+        documents; empty where not even two parts are possible.
     """
     names = np.asarray(groups, dtype=object)
     known = train[labels[train] != MISSING]
@@ -182,7 +186,9 @@ def inner_splits(
     if n_parts < 2:
         return []
     parts = _full_split(labels[known], names[known], n_parts, (seed,))
-    return [(np.delete(known, part), known[part]) for part in parts]
+    splits = [(np.delete(known, part), known[part]) for part in parts]
+    n_classes = len(np.unique(labels[known]))
+    return [s for s in splits if len(np.unique(labels[s[0]])) == n_classes]
 
 
 def _most_parts(labels: NDArray[np.int64], groups: NDArray[np.object_]) -> int:
@@ -208,12 +214,18 @@ def _check_class(documents: DocumentSet, label: int, n_documents: int, n_groups:
         )
 
 
-def _shortage(name: str, n_groups: int, folds: int) -> str:
+def _shortage(name: str, n_groups: int, folds: int, effect: str) -> str:
     return (
         f"class {name} has {n_groups} groups for {folds} folds: at least {folds - n_groups} "
-        f"folds of each repeat test no document of it, and average their AUC over the other "
-        f"classes. --folds {n_groups} avoids that."
+        f"folds of each repeat test no document of it, {effect}. --folds {n_groups} avoids that."
     )
+
+
+def _effect_of_absence(n_classes: int) -> str:
+    """What becomes of the AUC of a fold that tests no document of one class."""
+    if n_classes == 2:
+        return "so their AUC is undefined and left out"
+    return "and average their AUC over the other classes"
 
 
 def _full_split(

@@ -50,10 +50,12 @@ class TrainedModel:
         Raises
         ------
         FitError
-            If the features have another width than those of training.
+            If the features have another width than those of training, or training diverged.
         """
         parts = self._apply(documents, _probabilities)
         mean: NDArray[np.float64] = np.mean(parts, axis=0)
+        if not np.isfinite(mean).all():
+            raise FitError("training diverged; lower --lr or --weight-decay.")
         return mean
 
     def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:

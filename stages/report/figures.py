@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
@@ -43,16 +44,17 @@ def draw_roc(
     figure, axes = _figure(5.2, 4.6, title)
     axes.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1)
     shown = [1] if len(classes) == 2 else range(len(classes))
+    curves, names = [], []
     for code in shown:
         positive = labels == code
         if positive.all() or not positive.any():
             continue
         false, true, _ = roc_curve(positive, probabilities[:, code])
         auc = roc_auc_score(positive, probabilities[:, code])
-        name = f"{classes[code]} (n={positive.sum()}, AUC {auc:.2f})"
-        axes.plot(false, true, color=COLOURS[code % len(COLOURS)], label=name, linewidth=1.6)
+        curves += axes.plot(false, true, color=COLOURS[code % len(COLOURS)], linewidth=1.6)
+        names.append(f"{classes[code]} (n={positive.sum()}, AUC {auc:.2f})")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    _legend(axes, curves, names)
     _save(figure, path)
 
 
@@ -76,8 +78,8 @@ def draw_confusion(
         colour = "white" if shares[row, column] > 0.55 else INK
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     axes.set(xlabel="predicted", ylabel="true", xticks=codes, yticks=codes)
-    axes.set_xticklabels(classes, rotation=30, ha="right")
-    axes.set_yticklabels(classes)
+    axes.set_xticklabels(classes, rotation=30, ha="right", parse_math=False)
+    axes.set_yticklabels(classes, parse_math=False)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046)
     _save(figure, path)
@@ -97,7 +99,7 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
     n_columns = min(3, len(curves))
     n_rows = -(-len(curves) // n_columns)
     figure = Figure(figsize=(3.0 * n_columns, 2.2 * n_rows + 0.4), layout="constrained")
-    figure.suptitle(title, color=INK, fontsize=11)
+    figure.suptitle(title, color=INK, fontsize=11, parse_math=False)
     for place, (name, values) in enumerate(curves.items(), start=1):
         axes = figure.add_subplot(n_rows, n_columns, place)
         epochs = np.arange(1, values.shape[1] + 1)
@@ -105,7 +107,7 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
         median = [np.nanmedian(column) if np.isfinite(column).any() else np.nan
                   for column in values.T]  # fmt: skip
         axes.plot(epochs, median, color=COLOURS[1], linewidth=1.6)
-        axes.set_title(name, fontsize=9, color=INK)
+        axes.set_title(name, fontsize=9, color=INK, parse_math=False)
         axes.set_xlabel("epoch", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(color=GRID, linewidth=0.5)
@@ -115,9 +117,19 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(title, color=INK, fontsize=11)
+    axes.set_title(title, color=INK, fontsize=11, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _legend(axes: Axes, curves: Sequence[Line2D], names: Sequence[str]) -> None:
+    """A legend of names as they are, also where they start with ``_`` or hold ``$``."""
+    # matplotlib leaves out names that start with an underscore, so they are set afterwards
+    legend = axes.legend(
+        curves, [str(i) for i in range(len(names))], loc="lower right", fontsize=8, frameon=False
+    )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, parse_math=False)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -17,8 +17,8 @@ from hilbert.store.segment_table import to_rows
 from hilbert.store.types import EncoderInfo, Segment
 from support.project import SENTENCES, Project, run, write_recording
 
-QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--seeds-averaged", "1", "--min-steps", "4", "--workers",
-         "1", "--device", "cpu")  # fmt: skip
+QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--min-steps", "4",
+         "--seeds-averaged", "1", "--workers", "1", "--device", "cpu")  # fmt: skip
 LABELS = ("low", "high", "mixed")
 
 

@@ -110,6 +110,30 @@ def test_documents_that_lack_a_modality_are_scored_too() -> None:
         assert np.isfinite(p).all(), model.name
 
 
+def test_presence_informs_the_baseline_of_both_where_a_document_lacks_a_modality() -> None:
+    both = np.concatenate([pool(DOCUMENTS, "audio"), pool(DOCUMENTS, "text")], axis=1)
+    complete = make_baselines(DOCUMENTS)[-1]
+    assert isinstance(complete, Logistic)
+    assert np.array_equal(complete.pooled, both)
+    text = tuple(None if k else f for k, f in zip(DOCUMENTS.labels, DOCUMENTS.text, strict=True))
+    _, audio, _, partly = make_baselines(replace(DOCUMENTS, text=text))
+    assert isinstance(audio, Logistic)
+    assert isinstance(partly, Logistic)
+    assert audio.pooled.shape[1] == pool(DOCUMENTS, "audio").shape[1]
+    expected = np.stack([np.ones(40), 1 - DOCUMENTS.labels], axis=1)
+    assert np.array_equal(partly.pooled[:, -2:], expected)
+
+
+@pytest.mark.parametrize("n_rare", [0, 2])
+def test_logistic_regression_bears_a_class_of_one_group_or_none(n_rare: int) -> None:
+    rare = np.arange(40) < n_rare  # documents 0 and 1 are one group
+    documents = DOCUMENTS.with_labels(rare.astype(np.int64))
+    for model in make_baselines(documents)[1:]:
+        p = model.fit_predict(documents, np.arange(30), np.arange(30, 40), 0)
+        assert p.sum(axis=1) == pytest.approx(1.0)
+        assert (p[:, 1] == 0).all() == (n_rare == 0)
+
+
 def test_baselines_of_an_absent_modality_are_left_out() -> None:
     documents = replace(DOCUMENTS, text=(None,) * 40)
     assert [m.name for m in make_baselines(documents)] == ["majority", "logistic_audio"]

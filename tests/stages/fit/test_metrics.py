@@ -1,5 +1,7 @@
 """Scores against scikit-learn, closed forms and resampling by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -149,7 +151,11 @@ def test_corrected_t_test_follows_nadeau_and_bengio() -> None:
 
 @pytest.mark.parametrize(
     ("strength", "outcome", "words"),
-    [(5.0, "beats", "HILBERT beats"), (1.0, "level", "level"), (-1.0, "below", "is worse")],
+    [
+        (5.0, "beats", "HILBERT beats"),
+        (1.0, "undecided", "nor is it shown to be worse"),
+        (-1.0, "below", "is worse"),
+    ],
 )
 def test_the_verdict_is_honest(strength: float, outcome: str, words: str) -> None:
     scores = {
@@ -162,3 +168,15 @@ def test_the_verdict_is_honest(strength: float, outcome: str, words: str) -> Non
     assert verdict.baseline == "logistic_audio"
     assert words in verdict.sentence
     assert "95 % interval" in verdict.sentence
+
+
+@pytest.mark.parametrize(("n_defined", "words"), [(0, "no fold tests"), (1, "one fold only")])
+def test_an_undefined_comparison_is_said_without_nan(n_defined: int, words: str) -> None:
+    own = evaluate(predictions(1.0))
+    defined = [a if i < n_defined else None for i, a in enumerate(own.auc_folds)]
+    own = replace(own, auc_folds=tuple(defined))
+    verdict = judge({"hilbert": own, "majority": own}, FOLDS)
+    assert verdict.outcome == "undecided"
+    assert words in verdict.sentence
+    assert "undefined" in verdict.sentence
+    assert "nan" not in verdict.sentence

@@ -106,7 +106,10 @@ def test_a_class_with_fewer_groups_than_folds_is_warned_of() -> None:
     assert "class c has 3 groups for 5 folds: at least 2 folds" in warning
     folds = make_folds(documents.labels, documents.groups, SplitConfig(repeats=1))
     assert sum(2 in documents.labels[fold.test] for fold in folds) == 3
+    assert "over the other classes" in warning
     assert check_classes(labelled([0, 1] * 10), SplitConfig()) == ()
+    (warning,) = check_classes(labelled([0] * 10 + [1] * 3), SplitConfig())
+    assert "so their AUC is undefined" in warning
 
 
 def test_held_out_groups_are_whole_and_no_class_is_lost_to_them() -> None:
@@ -138,6 +141,16 @@ def test_inner_splits_stay_inside_the_training_documents() -> None:
     for fitted, test in splits:
         assert not {groups[i] for i in fitted} & {groups[i] for i in test}
     assert inner_splits(np.array([0, 1]), ["a", "a"], np.arange(2), 5, seed=0) == []
+
+
+def test_inner_splits_never_fit_without_a_class() -> None:
+    labels = np.array([0] * 18 + [1, 1])
+    groups = [*(f"g{i}" for i in range(18)), "rare", "rare"]
+    splits = inner_splits(labels, groups, np.arange(20), 5, seed=0)
+    assert len(splits) == 4
+    for fitted, _ in splits:
+        assert set(labels[fitted]) == {0, 1}
+    assert inner_splits(np.array([0, 0, 1, 1]), list("aabb"), np.arange(4), 5, seed=0) == []
 
 
 @pytest.mark.parametrize("options", [{"folds": 1}, {"repeats": 0}, {"seed": -1}])

@@ -97,6 +97,14 @@ def test_predicting_features_of_another_width_is_refused() -> None:
         model.predict_proba(make_documents(4, audio_dim=5))
 
 
+def test_a_diverged_training_is_said() -> None:
+    model = train_hilbert(make_documents(), TRAIN, small_config(epochs=1), seed=1)
+    with torch.no_grad():
+        next(model.networks[0].classifier.parameters()).fill_(torch.nan)
+    with pytest.raises(FitError, match="training diverged; lower --lr or --weight-decay"):
+        model.predict_proba(make_documents(4))
+
+
 def test_predictions_do_not_depend_on_the_other_documents() -> None:
     documents = make_documents()
     model = train_hilbert(documents, TRAIN, small_config(), seed=1)
@@ -125,6 +133,14 @@ def test_align_then_classify_trains_the_classifier_alone_in_the_end() -> None:
     moved = {name for name in one if not torch.equal(one[name], two[name])}
     assert moved
     assert all("classifier" in name for name in moved)
+
+
+def test_no_gradient_of_the_alignment_is_left_to_the_classifier() -> None:
+    config = small_config(phases="align-then-classify", align_epochs=2)
+    (network,) = train_hilbert(make_documents(), TRAIN, config, seed=1).networks
+    kept = {name for name, p in network.named_parameters() if p.grad is not None}
+    assert kept
+    assert all("classifier" in name for name in kept)
 
 
 def test_a_trial_on_held_out_groups_chooses_the_number_of_epochs() -> None:
@@ -181,7 +197,15 @@ def test_a_long_document_is_trained_on_and_predicted() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"held_out": 0.9}, {"phases": "twice"}],
+    [
+        {"epochs": 0},
+        {"batch_size": 1},
+        {"lr": 0.0},
+        {"lr": np.inf},
+        {"weight_decay": np.inf},
+        {"held_out": 0.9},
+        {"phases": "twice"},
+    ],
 )
 def test_train_options_are_checked(options: dict[str, object]) -> None:
     name = next(iter(options)).replace("_", "-")

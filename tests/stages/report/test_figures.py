@@ -1,0 +1,42 @@
+"""Figures: written for two classes and for more, whatever the names."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from hilbert.stages.report.figures import _legend, draw_confusion, draw_losses, draw_roc
+
+ODD = ("a$^$b", "_x", "c$\\nope$")
+
+
+@pytest.mark.parametrize("draw", [draw_roc, draw_confusion])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_pngs_are_written_whatever_the_names(
+    tmp_path: Path, draw: Callable[..., None], n_classes: int
+) -> None:
+    labels = np.arange(30) % n_classes
+    p = np.random.default_rng(0).dirichlet(np.ones(n_classes), 30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(tmp_path / "x.png", labels, p, ODD[:n_classes], "target $^$")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_losses_are_drawn_whatever_the_names(tmp_path: Path) -> None:
+    curves = {"task": np.array([[1.0, 0.5], [1.0, np.nan]]), "a$^$b": np.ones((2, 2))}
+    draw_losses(tmp_path / "x.png", curves, "target $^$")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_legend_names_every_class_as_it_is() -> None:
+    axes = Figure().add_subplot()
+    curves = [line for _ in ODD for line in axes.plot([0, 1], [0, 1])]
+    _legend(axes, curves, ODD)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == list(ODD)
+    assert len(legend.legend_handles) == len(ODD)
