@@ -300,7 +300,9 @@ def test_an_up_to_date_store_loads_no_model(project: Project) -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3])
 def test_a_killed_extraction_resumes(project: Project, tmp_path: Path, delay_s: float) -> None:
-    rows = [{"id": f"d{i}", "audio": f"d{i}.wav", "text": SENTENCES[i % 4]} for i in range(12)]
+    # no two texts are equal, or documents would share features and packs not count them
+    texts = [f"{SENTENCES[i % 4]} Number {i}." for i in range(12)]
+    rows = [{"id": f"d{i}", "audio": f"d{i}.wav", "text": text} for i, text in enumerate(texts)]
     for i in range(12):
         write_recording(project.folder / f"d{i}.wav", 25.0, seed=i)
     project.write_table(rows)
