@@ -39,8 +39,14 @@ from hilbert.stages.fit.splits import SplitConfig
 @option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once.")
 @option("--repeats", SplitConfig, "repeats", "How often the documents are split anew.")
 @option("--seed", SplitConfig, "seed", "Seed of splits and training.")
-@option("--epochs", TrainConfig, "epochs", "Passes over the documents, at most, but see next.")
-@option("--min-steps", TrainConfig, "min_steps", "Steps at least, however few the documents.")
+@option(
+    "--epochs",
+    TrainConfig,
+    "epochs",
+    "Passes over the documents, at most.  [default: 20, or twice --min-steps if that is longer]",
+    type=int,
+)
+@option("--min-steps", TrainConfig, "min_steps", "Steps at least, unless --epochs end before.")
 @option("--batch-size", TrainConfig, "batch_size", "Documents of a step.")
 @option("--lr", TrainConfig, "lr", "Largest learning rate.")
 @option("--weight-decay", TrainConfig, "weight_decay", "Decoupled weight decay.")

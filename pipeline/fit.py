@@ -35,7 +35,7 @@ from hilbert.store import keys
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 
-FIT_VERSION = 1
+FIT_VERSION = 2
 """Raised when a fit gives other numbers for the same documents and options."""
 
 Step = Callable[[int, int], None]

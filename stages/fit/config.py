@@ -95,10 +95,11 @@ class TrainConfig:
     """What is minimised."""
     phases: Phases = "joint"
     """All terms at once, or first the alignment and then the classifier alone."""
-    epochs: int = 20
-    """Passes over the training documents, at most; early stopping finds how many."""
+    epochs: int | None = None
+    """Passes over the training documents, at most; early stopping finds how many.
+    By default 20, or where documents are few as many as twice `min_steps` takes."""
     min_steps: int = 100
-    """Steps at least, early stopping or not, and more than `epochs` where documents are few."""
+    """Steps at least, unless `epochs` is given and over before."""
     align_epochs: int = 20
     """Passes of the alignment phase of `align-then-classify`."""
     batch_size: int = 32
@@ -130,8 +131,8 @@ class TrainConfig:
     """Torch threads of a training; another number may change the last digits."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "align_epochs", "min_steps", "seeds_averaged", "max_segments",
-                     "threads"):  # fmt: skip
+        _check(self.epochs is None or self.epochs >= 1, "epochs", "at least 1", self.epochs)
+        for name in ("align_epochs", "min_steps", "seeds_averaged", "max_segments", "threads"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("lr", "gradient_clip"):
             _check(getattr(self, name) > 0, name, "above 0", getattr(self, name))

@@ -10,6 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from hilbert.stages.fit.config import TrainConfig
 
+EPOCHS = 20
+"""Most epochs of a training on many documents; few are passed over more often."""
+
 ANNEALING = 2
 """Annealed epochs that go as far as one at a constant rate: a cosine's mean is a half."""
 
@@ -58,9 +61,10 @@ def best_epoch(held_losses: Sequence[float]) -> int:
 
 
 def epoch_limits(n_documents: int, config: TrainConfig) -> tuple[int, int]:
-    """Fewest and most passes over `n_documents` that `min_steps` and `epochs` allow."""
+    """Fewest and most passes over `n_documents`, between which early stopping chooses."""
     least = -(-config.min_steps // n_batches(n_documents, config))
-    return least, max(least, config.epochs)
+    most = config.epochs or max(EPOCHS, 2 * least)
+    return min(least, most), most
 
 
 def n_batches(n_documents: int, config: TrainConfig) -> int:

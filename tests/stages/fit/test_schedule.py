@@ -40,11 +40,19 @@ def test_annealed_epochs_go_as_far_as_half_as_many_at_a_constant_rate() -> None:
     )
 
 
-def test_few_documents_are_passed_over_more_often() -> None:
+@pytest.mark.parametrize(
+    ("n_documents", "limits"), [(2000, (2, 20)), (200, (14, 28)), (40, (80, 160)), (4, (80, 160))]
+)
+def test_few_documents_are_passed_over_more_often_and_always_with_a_choice(
+    n_documents: int, limits: tuple[int, int]
+) -> None:
+    assert epoch_limits(n_documents, TrainConfig(batch_size=32, min_steps=80)) == limits
+
+
+def test_epochs_that_are_given_are_the_most_there_are() -> None:
     config = TrainConfig(epochs=20, batch_size=32, min_steps=80)
-    assert epoch_limits(2000, config) == (2, 20)
     assert epoch_limits(200, config) == (14, 20)
-    assert epoch_limits(40, config) == (80, 80)
+    assert epoch_limits(40, config) == (20, 20)
 
 
 def test_training_stops_when_the_last_epochs_brought_nothing() -> None:
