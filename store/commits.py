@@ -1,137 +1,183 @@
 """Commit records: what makes a pack exist. No record, no data.
 
-A record is one JSON file, written after the pack it names is durable. It lists the documents
-of the pack by key with the place and checksum of their rows, and carries a digest of itself.
-The index is the union of all records. Equal keys hold equal vectors, so any record serves;
-the pack with the smallest name is taken, so that all readers agree.
+A record is a JSON document, written after the pack it names is durable. It lists the documents
+of the pack by key with the place and checksum of their rows. The index is the union of all
+records. Equal keys hold equal vectors, so any record serves; the pack with the smallest name
+is taken, so that all readers agree.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from hilbert.store import keys
 from hilbert.store.errors import StoreError
 from hilbert.store.files import Files
-from hilbert.store.packs import check_size
+from hilbert.store.records import Records
 
 Kind = Literal["features", "segments"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One document's rows in a pack; `about` holds small facts kept in the record itself."""
-
-    key: str
-    first_row: int
-    n_rows: int
-    crc32c: int
-    about: Mapping[str, Any] = field(default_factory=dict)
+FOLDER = "commits"
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A pack and what lies in it; `provenance` tells how, where and when it was made."""
+    """A pack and what lies in it, column by column.
+
+    Attributes
+    ----------
+    pack : str
+        Its name, and that of the record.
+    kind : {"features", "segments"}
+    width : int
+    dtype : str
+    data : str
+        The file below the store that holds the rows.
+    offset : int
+        Byte of `data` where row 0 begins.
+    data_bytes : int
+        Size of `data`.
+    keys : tuple of str
+        One a document.
+    first_rows : tuple of int
+        Where each document begins, and at last where the last one ends.
+    crc32c : tuple of int
+        Checksum of each document's rows.
+    about : tuple of mappings, or empty
+        Small facts about each document.
+    provenance : mapping
+        How, where and when it was made.
+    """
 
     pack: str
     kind: Kind
     width: int
     dtype: str
-    n_rows: int
-    entries: tuple[Entry, ...]
+    data: str
+    offset: int
+    data_bytes: int
+    keys: tuple[str, ...]
+    first_rows: tuple[int, ...]
+    crc32c: tuple[int, ...]
+    about: tuple[Mapping[str, Any], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def n_rows(self) -> int:
+        return self.first_rows[-1]
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the rows of one key lie."""
+    @property
+    def row_bytes(self) -> int:
+        return self.width * np.dtype(self.dtype).itemsize
+
+
+class Place(NamedTuple):
+    """Where the rows of one key lie: document number `i` of a pack."""
 
     commit: Commit
-    entry: Entry
+    i: int
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return self.commit.about[self.i] if self.commit.about else {}
+
+    @property
+    def n_rows(self) -> int:
+        return self.commit.first_rows[self.i + 1] - self.commit.first_rows[self.i]
+
+    @property
+    def start(self) -> int:
+        """First byte of the rows in the pack's data file."""
+        return self.commit.offset + self.commit.first_rows[self.i] * self.commit.row_bytes
 
 
-def row_bytes(commit: Commit) -> int:
-    """Bytes of one row of a pack."""
-    return commit.width * np.dtype(commit.dtype).itemsize
+def write_commit(records: Records, commit: Commit) -> None:
+    """Write the record of a pack that is durable already; it may be there again."""
+    body = {name: getattr(commit, name) for name in Commit.__slots__}
+    records.put(f"{FOLDER}/{commit.pack}", body)
 
 
-def write_commit(files: Files, commit: Commit) -> None:
-    """Write the record of a pack that is durable already."""
-    body = json.loads(keys.canonical(commit))
-    record = {"record": body, "digest": keys.digest("commit", body)}
-    files.put(f"commits/{commit.pack}.json", keys.canonical(record).encode())
-
-
-def read_commit(files: Files, name: str) -> Commit:
-    """Read a record by its file's name.
+def read_commit(records: Records, pack: str) -> Commit:
+    """Read the record of a pack.
 
     Raises
     ------
-    StoreError
-        If its content is not what was written.
+    FileNotFoundError, StoreError
+        If there is none, or its content is not what was written.
     """
+    body = records.get(f"{FOLDER}/{pack}")
+    fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in body.items()}
     try:
-        record = json.loads(files.get(f"commits/{name}"))
-        body = record["record"]
-        if keys.digest("commit", body) != record["digest"]:
-            raise ValueError("digest differs")
-        entries = tuple(Entry(**entry) for entry in body.pop("entries"))
-        return Commit(**body, entries=entries)
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"the commit record {name} is damaged") from error
+        return Commit(**fields)
+    except TypeError as error:
+        raise StoreError(f"the commit record of pack {pack} is damaged") from error
+
+
+def check_size(files: Files, commit: Commit) -> None:
+    """Check that the data of a pack is there and as long as it must be.
+
+    Raises
+    ------
+    FileNotFoundError, StoreError
+        If it is gone, or has another size.
+    """
+    if files.stat(commit.data).size != commit.data_bytes:
+        raise StoreError(f"pack {commit.pack} has not the size its commit record says")
 
 
 class Index:
     """Places of all committed keys, grown as other writers commit."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, records: Records) -> None:
         self._files = files
-        self._seen: set[str] = set()
+        self._records = records
         self._places: dict[str, Place] = {}
-        self.damaged: tuple[str, ...] = ()
+        self.commits: dict[str, Commit] = {}
+        self.damaged: dict[str, str] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in the records that came since.
+        """Take in the records that came since, and forget those that are gone.
 
-        Those that are damaged, or whose pack is gone or cut, are listed in `damaged`; what they
-        held counts as missing, so that the next extraction encodes it again.
+        Those that are damaged, or whose pack is gone or cut, are listed in `damaged` with the
+        reason; what they held counts as missing, so that the next extraction encodes it again.
         """
-        for name in _record_names(self._files):
-            if name in self._seen:
-                continue
-            self._seen.add(name)
-            try:
-                commit = read_commit(self._files, name)
-                check_size(self._files, commit.pack, commit.n_rows, row_bytes(commit))
-                self._take(commit)
-            except StoreError:
-                self.damaged = (*self.damaged, name)
-            except FileNotFoundError:  # the record, deleted since it was listed, or its pack
-                self.damaged = (*self.damaged, name)
+        names = self._records.names(FOLDER)
+        if (self.commits.keys() | self.damaged.keys()) - set(names):
+            self.commits, self._places, self.damaged = {}, {}, {}
+        for name in names:
+            if name not in self.commits and name not in self.damaged:
+                self._read(name)
+
+    def _read(self, name: str) -> None:
+        try:
+            commit = read_commit(self._records, name)
+        except FileNotFoundError:
+            return  # deleted since it was listed
+        except StoreError as error:
+            self.damaged[name] = str(error)
+            return
+        try:
+            check_size(self._files, commit)
+        except StoreError as error:
+            self.damaged[name] = str(error)
+        except FileNotFoundError:
+            self.damaged[name] = f"pack {name} is gone"
+        else:
+            self._take(commit)
 
     def _take(self, commit: Commit) -> None:
-        for entry in commit.entries:
-            known = self._places.get(entry.key)
+        self.commits[commit.pack] = commit
+        for i, key in enumerate(commit.keys):
+            known = self._places.get(key)
             if known is None or commit.pack < known.commit.pack:
-                self._places[entry.key] = Place(commit, entry)
+                self._places[key] = Place(commit, i)
 
     def find(self, key: str) -> Place | None:
         return self._places.get(key)
 
+    def keys(self) -> Iterator[str]:
+        return iter(self._places)
+
     def __contains__(self, key: str) -> bool:
         return key in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
-def _record_names(files: Files) -> Iterator[str]:
-    return (
-        name
-        for name in files.list("commits")
-        if name.removesuffix(".json") + ".json" == name and name != "zarr.json"
-    )

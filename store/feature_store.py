@@ -1,9 +1,8 @@
 """The feature store: open, read, write, publish."""
 
-import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.store import commits, packs, segment_table
+from hilbert.store import segment_table
 from hilbert.store.commits import Index, Kind, Place
 from hilbert.store.errors import StoreError
 from hilbert.store.files import Files, LocalFiles
+from hilbert.store.formats import Format, damaged, format_at, format_for
 from hilbert.store.keys import digest
 from hilbert.store.manifest import (
     Manifest,
@@ -26,10 +26,11 @@ from hilbert.store.manifest import (
     write_manifest,
 )
 from hilbert.store.pack_writer import PackLimits, PackWriter
+from hilbert.store.records import Records
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo, Features, Segment
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,13 @@ def open_store(path: str | Path) -> "FeatureStore":
     StoreError
         If there is no store, or it is of a newer format.
     """
-    files = LocalFiles(Path(path))
-    name = files.root.resolve().name
-    return FeatureStore(files, _read_root(files, name), name)
+    place = Path(path)
+    form = format_at(place)
+    name = place.resolve().name
+    if form is None:
+        raise _no_store(name)
+    files = LocalFiles(place)
+    return FeatureStore(files, form, _read_root(files, form, name), name)
 
 
 def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
@@ -79,15 +84,19 @@ def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
     """
     place = Path(path)
     files = LocalFiles(place)
-    if place.exists() and not (place / "zarr.json").exists() and _in_use(place):
-        raise StoreError(f"{place.name} exists and is not a feature store; choose another --store")
-    if not (place / "zarr.json").exists():
+    form = format_at(place)
+    if form is None:
+        if place.exists() and _in_use(place):
+            raise StoreError(
+                f"{place.name} exists and is not a feature store; choose another --store"
+            )
+        form = format_for(place)
         root = asdict(Root(salt=secrets.token_hex(32), precision=precision))
-        marked = {**root, "digest": digest("root", root)}
-        _create_once(files, "zarr.json", _group({"hilbert": marked}))
-    for folder in ("packs", "commits", "manifests"):
-        if not (place / folder / "zarr.json").exists():
-            _create_once(files, f"{folder}/zarr.json", _group({}))
+        content = {**root, "digest": digest("root", root)}
+        _create_once(files, form.root, form.wrap(content))
+    for name, data in form.groups().items():
+        if not (place / name).exists():
+            _create_once(files, name, data)
     return open_store(place)
 
 
@@ -98,12 +107,13 @@ class FeatureStore:
     to see what came since.
     """
 
-    def __init__(self, files: Files, root: Root, name: str) -> None:
+    def __init__(self, files: Files, form: Format, root: Root, name: str) -> None:
         self.name = name
         self.files = files
+        self.form = form
         self.root = root
-        self.index = Index(files)
-        self._checked: set[str] = set()
+        self.records = Records(files, form)
+        self.index = Index(files, self.records)
 
     @property
     def identity(self) -> str:
@@ -118,8 +128,8 @@ class FeatureStore:
 
     @cached_property
     def _latest(self) -> Manifest:
-        numbers = generations(self.files)
-        return read_manifest(self.files, numbers[-1]) if numbers else Manifest(0)
+        numbers = generations(self.records)
+        return read_manifest(self.records, numbers[-1]) if numbers else Manifest(0)
 
     @cached_property
     def _rows(self) -> dict[str, Row]:
@@ -127,7 +137,7 @@ class FeatureStore:
 
     def manifest(self, generation: int | None = None) -> Manifest:
         """The latest manifest, or a numbered one; generation 0 stands for an empty store."""
-        return self._latest if generation is None else read_manifest(self.files, generation)
+        return self._latest if generation is None else read_manifest(self.records, generation)
 
     def rows(self) -> dict[str, Row]:
         """Rows of the latest manifest by document."""
@@ -163,8 +173,8 @@ class FeatureStore:
 
     def read_keys(self, segment_key: str | None, feature_key: str, info: EncoderInfo) -> Features:
         """Features by their keys; the way to read the rows of an older manifest."""
-        x = self.rows_at(self._place(feature_key))
-        times = segment_table.times_of(self.rows_at(self._place(segment_key)), info.modality)
+        x = self.rows_of(feature_key)
+        times = segment_table.times_of(self.rows_of(segment_key), info.modality)
         return Features(x, times)
 
     def segments(self, document: str) -> tuple[Segment, ...]:
@@ -173,13 +183,13 @@ class FeatureStore:
 
     def segments_under(self, segment_key: str | None) -> tuple[Segment, ...]:
         """Segments by their key."""
-        place = self._place(segment_key)
-        return segment_table.from_rows(self.rows_at(place), place.entry.about["speakers"])
+        rows = self.rows_of(segment_key)
+        return segment_table.from_rows(rows, self._place(segment_key).about["speakers"])
 
     def summary(self, segment_key: str) -> SegmentSummary | None:
         """Facts about the segments under a key, or None if they are not stored."""
         place = self.index.find(segment_key)
-        return None if place is None else SegmentSummary.from_json(dict(place.entry.about))
+        return None if place is None else SegmentSummary.from_json(dict(place.about))
 
     def refresh(self) -> None:
         """See what other writers have committed and published since."""
@@ -190,30 +200,33 @@ class FeatureStore:
     def _place(self, key: str | None) -> Place:
         place = None if key is None else self.index.find(key)
         if place is None:
-            raise StoreError(
-                "the store's manifest names features that no commit record holds;"
-                " run `hilbert extract` again to restore them"
-            )
+            raise _gone()
         return place
 
-    def rows_at(self, place: Place) -> NDArray[Any]:
-        """The rows at a place, shape (n_rows, width); checked against their checksum."""
-        commit, entry = place.commit, place.entry
-        row_bytes = commits.row_bytes(commit)
+    def rows_of(self, key: str | None) -> NDArray[Any]:
+        """The rows under a key, shape (n_rows, width); checked against their checksum.
+
+        Raises
+        ------
+        StoreError
+            If nothing is stored under the key, or it is damaged.
+        """
         try:
-            if commit.pack not in self._checked:
-                packs.check_layout(self.files, commit.pack, commit.n_rows, row_bytes)
-                self._checked.add(commit.pack)
-            data = packs.read_rows(
-                self.files, commit.pack, entry.first_row, entry.n_rows, row_bytes
-            )
+            return self.rows_at(self._place(key))
         except FileNotFoundError:
-            raise StoreError(
-                f"pack {commit.pack} is gone from the store; run `hilbert extract` again"
-            ) from None
-        if google_crc32c.value(data) != entry.crc32c:
-            raise StoreError(packs.damaged(commit.pack))
-        return np.frombuffer(data, commit.dtype).reshape(entry.n_rows, commit.width)
+            self.index.refresh()  # its pack was merged into another since the index was read
+        try:
+            return self.rows_at(self._place(key))
+        except FileNotFoundError:
+            raise _gone() from None
+
+    def rows_at(self, place: Place) -> NDArray[Any]:
+        """The rows at a place; ``FileNotFoundError`` if its pack is gone."""
+        commit = place.commit
+        data = self.files.get(commit.data, place.start, place.n_rows * commit.row_bytes)
+        if google_crc32c.value(data) != commit.crc32c[place.i]:
+            raise damaged(commit.pack)
+        return np.frombuffer(data, commit.dtype).reshape(place.n_rows, commit.width)
 
     # ---- writing ---------------------------------------------------------------------------
 
@@ -226,7 +239,11 @@ class FeatureStore:
     ) -> PackWriter:
         """A context manager to which rows of documents are added; see `PackWriter`."""
         return PackWriter(
-            self.files, kind, provenance=provenance or {}, limits=limits or PackLimits()
+            self.files,
+            self.form,
+            kind,
+            provenance=provenance or {},
+            limits=limits or PackLimits(),
         )
 
     def publish(self, manifest: Manifest, *, prune: bool = False) -> Manifest:
@@ -237,23 +254,28 @@ class FeatureStore:
         Manifest
             The generation that holds it; the latest one, unwritten, if nothing differs.
         """
+        return self.revise(lambda old: merge(old, manifest, prune=prune))
+
+    def revise(self, change: Callable[[Manifest], Manifest]) -> Manifest:
+        """Make a generation out of the latest one, again if another writer was first.
+
+        Returns
+        -------
+        Manifest
+            The new generation; the latest one, unwritten, if nothing differs.
+        """
         while True:
             self.refresh()
             old = self._latest
-            new = merge(old, manifest, prune=prune)
+            new = replace(change(old), generation=old.generation + 1)
             if (new.rows, new.encoders) == (old.rows, old.encoders) and old.generation:
                 return old
             try:
-                write_manifest(self.files, new)
+                write_manifest(self.records, new)
             except FileExistsError:
                 continue
             self.refresh()
             return new
-
-
-def _group(attributes: dict[str, object]) -> bytes:
-    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    return json.dumps(group, indent=1).encode()
 
 
 def _create_once(files: Files, name: str, data: bytes) -> None:
@@ -267,20 +289,36 @@ def _in_use(place: Path) -> bool:
     return not place.is_dir() or any(not p.name.startswith(".tmp-") for p in place.iterdir())
 
 
-def _read_root(files: Files, name: str) -> Root:
+def _read_root(files: Files, form: Format, name: str) -> Root:
     try:
-        attributes = json.loads(files.get("zarr.json"))["attributes"]["hilbert"]
-        version = int(attributes["format_version"])
+        content = form.unwrap(files.get(form.root))
+        version = int(content["format_version"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise StoreError(
-            f"{name} is not a feature store; make one with `hilbert extract --store {name}`"
-        ) from None
+        raise _no_store(name) from None
     if version > FORMAT_VERSION:
         raise StoreError(
             f"{name} has format {version}, this version reads up to {FORMAT_VERSION};"
             " upgrade with `pip install -U hilbert-speech`"
         )
-    root = {field: value for field, value in attributes.items() if field != "digest"}
-    if attributes.get("digest") != digest("root", root):
-        raise StoreError(f"zarr.json of {name} is damaged; restore it from a copy")
+    if version < FORMAT_VERSION:
+        raise StoreError(
+            f"{name} has format {version}, this version reads {FORMAT_VERSION};"
+            f" make it anew with `hilbert extract --store {name}` in another place"
+        )
+    root = {field: value for field, value in content.items() if field != "digest"}
+    if content.get("digest") != digest("root", root):
+        raise StoreError(f"{form.root} of {name} is damaged; restore it from a copy")
     return Root(**root)
+
+
+def _no_store(name: str) -> StoreError:
+    return StoreError(
+        f"{name} is not a feature store; make one with `hilbert extract --store {name}`"
+    )
+
+
+def _gone() -> StoreError:
+    return StoreError(
+        "the store's manifest names features that no commit record holds;"
+        " run `hilbert extract` again to restore them"
+    )

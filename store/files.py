@@ -10,12 +10,22 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hilbert.store.errors import StoreError
 
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"
+"""How the name of a file begins while it is written."""
+
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)
+
+
+class Stat(NamedTuple):
+    """Size of a file in bytes, and when it was last written, in seconds of the system's clock."""
+
+    size: int
+    modified_s: float
 
 
 class Files(Protocol):
@@ -30,14 +40,26 @@ class Files(Protocol):
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file from `start`, all or `length` of them; ``FileNotFoundError``."""
 
-    def list(self, folder: str) -> Iterator[str]:
-        """Names of the files and folders directly in `folder`, without the folder's name."""
+    def list(self, folder: str, *, temporary: bool = False) -> Iterator[str]:
+        """Names of the files and folders directly in `folder`, without the folder's name.
 
-    def size(self, name: str) -> int:
-        """Size of a file in bytes; ``FileNotFoundError``."""
+        In order; those of files that are being written only if `temporary`.
+        """
+
+    def stat(self, name: str) -> Stat:
+        """Size and age of a file; ``FileNotFoundError``."""
 
     def delete(self, name: str) -> None:
-        """Delete a file; nothing happens if it is gone already."""
+        """Delete a file and folders that it leaves empty; nothing if it is gone already."""
+
+
+def walk(files: Files, folder: str) -> Iterator[str]:
+    """Names of all files below a folder, those being written too, and of empty folders."""
+    entries = list(files.list(folder, temporary=True))
+    for entry in entries:
+        yield from walk(files, f"{folder}/{entry}" if folder else entry)
+    if not entries:
+        yield folder
 
 
 class LocalFiles:
@@ -51,7 +73,7 @@ class LocalFiles:
 
     def put(self, name: str, data: bytes) -> None:
         path = self.root / name
-        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         try:
             self._make_folder(path.parent)
             _write_durably(temporary, data)
@@ -60,10 +82,7 @@ class LocalFiles:
         except FileExistsError:
             raise
         except OSError as error:
-            raise StoreError(
-                f"cannot write to {self.root.name} ({error.strerror});"
-                " make room or mend its permissions, or choose another --store"
-            ) from error
+            raise _unwritable(self.root, error) from error
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -73,16 +92,24 @@ class LocalFiles:
             file.seek(start)
             return file.read() if length is None else _read_exactly(file.fileno(), length)
 
-    def list(self, folder: str) -> Iterator[str]:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
-            names = [entry.name for entry in entries]
-            yield from sorted(name for name in names if not name.startswith(_TEMPORARY))
+    def list(self, folder: str, *, temporary: bool = False) -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            names = sorted(os.listdir(self.root / folder))
+            yield from (name for name in names if temporary or not name.startswith(TEMPORARY))
 
-    def size(self, name: str) -> int:
-        return (self.root / name).stat().st_size
+    def stat(self, name: str) -> Stat:
+        found = os.stat(self.root / name)
+        return Stat(found.st_size, found.st_mtime)
 
     def delete(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        path = self.root / name
+        try:
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+            for folder in path.parents[: name.count("/") - 1]:
+                folder.rmdir()
+        except OSError as error:
+            if error.errno not in _NOT_EMPTY:
+                raise _unwritable(self.root, error) from error
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
@@ -93,6 +120,13 @@ class LocalFiles:
             _sync_folder(folder.parent)
         else:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _unwritable(root: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write to {root.name} ({error.strerror});"
+        " make room or mend its permissions, or choose another --store"
+    )
 
 
 def _give_name(temporary: Path, path: Path) -> None:

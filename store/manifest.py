@@ -5,20 +5,19 @@ as they stood, the key of its segments, the key of its features under each encod
 failed if it did. Generations are created exclusively; a writer that loses the race for a number
 merges its rows into the winner's and tries the next.
 
-The table is JSON, column by column, with a digest of itself: it reads faster than Parquet
+The table is a JSON document, column by column: it reads faster than Parquet
 would (docs/decisions.md has the numbers) and needs no further library.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hilbert.store.errors import StoreError
-from hilbert.store.files import Files
-from hilbert.store.keys import digest
+from hilbert.store.records import Records
 from hilbert.store.types import EncoderInfo
 
+FOLDER = "manifests"
 _SINGLE = ("id", "group", "segment_key", "failure")
 
 
@@ -41,13 +40,6 @@ class Manifest:
     generation: int
     rows: tuple[Row, ...] = ()
     encoders: Mapping[str, EncoderInfo] = field(default_factory=dict)
-
-    def row(self, document: str) -> Row:
-        """The row of a document; ``KeyError`` if it has none."""
-        for row in self.rows:
-            if row.id == document:
-                return row
-        raise KeyError(document)
 
 
 def merge(old: Manifest, new: Manifest, *, prune: bool = False) -> Manifest:
@@ -92,20 +84,18 @@ def _keep_features(row: Row, kept: set[str]) -> Row:
     return replace(row, feature_keys={k: v for k, v in row.feature_keys.items() if k in kept})
 
 
-def generations(files: Files) -> list[int]:
+def generations(records: Records) -> list[int]:
     """Numbers of the manifests there are, ascending."""
-    names = (name.removesuffix(".json") for name in files.list("manifests"))
-    return sorted(int(name) for name in names if name.isdigit())
+    names = (name for name in records.names(FOLDER) if name.isdigit())
+    return sorted(int(name) for name in names if records.exists(f"{FOLDER}/{name}"))
 
 
-def write_manifest(files: Files, manifest: Manifest) -> None:
+def write_manifest(records: Records, manifest: Manifest) -> None:
     """Create a generation; ``FileExistsError`` if another writer was first."""
-    body = _to_json(manifest)
-    data = json.dumps({"digest": digest("manifest", body), "manifest": body})
-    files.put(_file_name(manifest.generation), data.encode())
+    records.put(document_name(manifest.generation), _to_json(manifest))
 
 
-def read_manifest(files: Files, generation: int) -> Manifest:
+def read_manifest(records: Records, generation: int) -> Manifest:
     """Read a generation.
 
     Raises
@@ -114,22 +104,20 @@ def read_manifest(files: Files, generation: int) -> Manifest:
         If there is no such generation, or it is damaged.
     """
     try:
-        content = json.loads(files.get(_file_name(generation)))
-        body = content["manifest"]
-        if content["digest"] != digest("manifest", body):
-            raise ValueError("digest differs")
-        return _from_json(body)
+        return _from_json(records.get(document_name(generation)))
     except FileNotFoundError:
-        raise StoreError(f"the store has no generation {generation}") from None
-    except (ValueError, KeyError, TypeError) as error:
+        known = ", ".join(map(str, generations(records))) or "none"
+        raise StoreError(f"the store has no generation {generation}; it has: {known}") from None
+    except (StoreError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"generation {generation} of the store is damaged; delete {_file_name(generation)}"
-            " in it and run `hilbert extract` again (nothing is encoded twice)"
+            f"generation {generation} of the store is damaged; `hilbert store repair` drops it,"
+            " and `hilbert extract` writes it anew (nothing is encoded twice)"
         ) from error
 
 
-def _file_name(generation: int) -> str:
-    return f"manifests/{generation:08d}.json"
+def document_name(generation: int) -> str:
+    """Name of the JSON document that holds a generation."""
+    return f"{FOLDER}/{generation:08d}"
 
 
 def _to_json(manifest: Manifest) -> dict[str, Any]:

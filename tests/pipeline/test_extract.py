@@ -331,9 +331,9 @@ class TestAfterDamage:
     def test_a_lost_pack_is_made_again(self, project: Project, kind: str) -> None:
         project.extract()
         before = stored_features(project.store)
-        for record in project.store.glob("commits/*-*.json"):
-            if json.loads(record.read_bytes())["record"]["kind"] == kind:
-                shutil.rmtree(project.store / "packs" / record.stem)
+        for commit in hilbert.open_store(project.store).index.commits.values():
+            if commit.kind == kind:
+                shutil.rmtree(project.store / "packs" / commit.pack)
         report = project.extract()
         assert report["damaged"] > 0
         after = stored_features(project.store)
@@ -346,11 +346,11 @@ class TestAfterDamage:
     ) -> None:
         project.extract()
         counted()
-        manifest = project.store / "manifests/00000001.json"
+        manifest = project.store / "manifests/00000001/zarr.json"
         manifest.write_bytes(manifest.read_bytes().replace(b"both1", b"bothX"))
         result = run(*project.arguments("--pooling", "mean"))
         assert result.exit_code == 1
-        assert "delete manifests/00000001.json" in result.stderr
+        assert "hilbert store repair" in result.stderr
         assert counted() == {}
         manifest.unlink()
         assert project.extract()["encoded"] == {"tiny-whisper": 0, "tiny-bert": 0}

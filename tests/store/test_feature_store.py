@@ -1,9 +1,9 @@
 """The feature store: what is committed is there, what is not is not, damage is noticed."""
 
-import json
 import warnings
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -14,58 +14,18 @@ from hypothesis.extra.numpy import arrays
 import hilbert
 from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore, create_store, open_store
+from hilbert.store.format_zarr import CHUNK_ROWS
 from hilbert.store.manifest import Manifest, Row, merge
 from hilbert.store.pack_writer import PackLimits
-from hilbert.store.packs import CHUNK_ROWS
 from hilbert.store.segment_table import from_rows, speakers_of, to_rows
 from hilbert.store.types import EncoderInfo, Segment
-
-WHISPER = EncoderInfo("whisper", "audio", 8, "fp-whisper")
-MINILM = EncoderInfo("minilm", "text", 4, "fp-minilm")
-SEGMENTS = (
-    Segment("audio", "A", 0.0, 1.5),
-    Segment("audio", "B", 1.5, 4.0),
-    Segment("text", "A", None, None, "never stored", 2),
-)
-ABOUT = {
-    "boundaries": "b",
-    "texts": "t",
-    "n_audio": 2,
-    "n_text": 1,
-    "speakers": ["A", "B"],
-    "components": {},
-}
+from hilbert.store.verify import verify
+from support.stores import MINILM, WHISPER, fill, flip
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    return create_store(tmp_path / "feats.zarr", precision="fp32")
-
-
-def fill(store: FeatureStore, ids: tuple[str, ...] = ("d1",)) -> dict[str, np.ndarray]:
-    """Two segments of audio and one of text for each id, published; returns the audio."""
-    rng = np.random.default_rng(0)
-    x = {name: rng.normal(size=(2, 8)).astype(np.float16) for name in ids}
-    with store.writer("segments") as writer:
-        for name in ids:
-            writer.add(f"s-{name}", to_rows(SEGMENTS, ("A", "B")), ABOUT)
-    with store.writer("features") as writer:
-        for name in ids:
-            writer.add(f"a-{name}", x[name])
-    with store.writer("features") as writer:
-        for name in ids:
-            writer.add(f"t-{name}", np.ones((1, 4), np.float16))
-    rows = tuple(
-        Row(name, "g", {"y": "1"}, f"s-{name}", {"whisper": f"a-{name}", "minilm": f"t-{name}"})
-        for name in ids
-    )
-    store.publish(Manifest(0, rows, {"whisper": WHISPER, "minilm": MINILM}))
-    return x
-
-
-def test_what_is_written_is_read_back(store: FeatureStore, tmp_path: Path) -> None:
+def test_what_is_written_is_read_back(store: FeatureStore) -> None:
     x = fill(store, ("d1", "d2"))
-    reader = hilbert.open_store(tmp_path / "feats.zarr")
+    reader = hilbert.open_store(store.files.root)
     assert reader.documents() == ("d1", "d2")
     features, times = reader.read("d2", "whisper")
     assert features.dtype == np.float16
@@ -82,11 +42,12 @@ def test_what_is_written_is_read_back(store: FeatureStore, tmp_path: Path) -> No
 @given(
     st.lists(st.integers(0, 2 * CHUNK_ROWS + 3), min_size=1, max_size=5),
     st.integers(1, 5),
+    st.sampled_from(["feats.zarr", "feats.h5"]),
 )
 def test_packs_of_any_shape_read_back(
-    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], width: int
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], width: int, name: str
 ) -> None:
-    store = create_store(tmp_path_factory.mktemp("s") / "feats.zarr", precision="fp32")
+    store = create_store(tmp_path_factory.mktemp("s") / name, precision="fp32")
     rng = np.random.default_rng(sum(lengths))
     parts = [rng.normal(size=(n, width)).astype(np.float16) for n in lengths]
     with store.writer("features") as writer:
@@ -97,6 +58,7 @@ def test_packs_of_any_shape_read_back(
         place = store.index.find(str(i))
         assert place is not None
         np.testing.assert_array_equal(store.rows_at(place), part)
+    assert verify(store, deep=True) == ()
 
 
 @given(arrays(np.float64, (7,), elements=st.floats(0, 1e5)), st.lists(st.sampled_from("AB?")))
@@ -109,15 +71,28 @@ def test_segments_survive_as_rows(times: np.ndarray, speakers: list[str]) -> Non
     assert from_rows(to_rows(segments, names), names) == segments
 
 
-def test_zarr_opens_a_store_and_its_packs(store: FeatureStore) -> None:
+def test_zarr_lists_and_opens_all_of_a_store(tmp_path: Path) -> None:
+    store = create_store(tmp_path / "feats.zarr", precision="fp32")
     x = fill(store)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         root = zarr.open_group(str(store.files.root), mode="r")
-        packs = [group for _, group in root["packs"].groups()]
-        assert sorted(dict(root.members())) == ["commits", "manifests", "packs"]
+        members = dict(root.members(max_depth=None))
+    packs = [group for _, group in root["packs"].groups()]
     found = [p["x"][:] for p in packs if list(p.attrs["keys"]) == ["a-d1"]]
     np.testing.assert_array_equal(found[0], x["d1"])
+    manifest = members["manifests/00000001"].attrs["hilbert"]["record"]
+    assert manifest["documents"]["id"] == ["d1"]
+
+
+def test_hdf5_opens_the_packs_of_a_store(tmp_path: Path) -> None:
+    store = create_store(tmp_path / "feats.h5", precision="fp32")
+    x = fill(store)
+    found = {}
+    for path in (store.files.root / "packs").iterdir():
+        with h5py.File(path, "r") as file:
+            found[file["keys"][0].decode()] = file["x"][:]
+    np.testing.assert_array_equal(found["a-d1"], x["d1"])
 
 
 def test_packs_close_at_their_limits(store: FeatureStore) -> None:
@@ -146,34 +121,32 @@ def test_an_error_keeps_what_was_added_before(store: FeatureStore) -> None:
 
 def test_a_pack_without_a_record_does_not_exist(store: FeatureStore) -> None:
     fill(store)
-    for record in (store.files.root / "commits").glob("*-*.json"):
-        record.unlink()
+    for pack in store.records.names("commits"):
+        store.records.delete(f"commits/{pack}")
     reader = open_store(store.files.root)
-    assert len(reader.index) == 0
+    assert list(reader.index.keys()) == []
     with pytest.raises(StoreError, match="hilbert extract"):
         reader.read("d1", "whisper")
 
 
-@pytest.mark.parametrize("position", [0, 30, -3])
+@pytest.mark.parametrize("position", [0, 30])
 def test_one_flipped_byte_is_noticed(store: FeatureStore, position: int) -> None:
     fill(store)
     place = store.index.find("a-d1")
     assert place is not None
-    shard = store.files.root / "packs" / place.commit.pack / "x/c/0/0"
-    data = bytearray(shard.read_bytes())
-    data[position] ^= 1
-    shard.write_bytes(data)
+    flip(store, place.commit.data, place.start + position)
     with pytest.raises(StoreError, match="damaged"):
         open_store(store.files.root).read("d1", "whisper")
 
 
 def test_a_damaged_record_is_left_out_and_named(store: FeatureStore) -> None:
     fill(store)
-    record = next((store.files.root / "commits").glob("*-*.json"))
-    record.write_text(record.read_text().replace('"first_row":0', '"first_row":1'))
+    pack = store.records.names("commits")[0]
+    record = store.files.root / store.records.file(f"commits/{pack}")
+    record.write_text(record.read_text().replace('"width": ', '"width": 1'))
     reader = open_store(store.files.root)
-    assert reader.index.damaged == (record.name,)
-    assert len(reader.index) == 2
+    assert set(reader.index.damaged) == {pack}
+    assert len(list(reader.index.keys())) == 2
 
 
 def test_of_equal_keys_the_smallest_pack_serves(store: FeatureStore) -> None:
@@ -183,8 +156,7 @@ def test_of_equal_keys_the_smallest_pack_serves(store: FeatureStore) -> None:
     store.refresh()
     place = store.index.find("same")
     assert place is not None
-    names = [name for name in store.files.list("packs") if name != "zarr.json"]
-    assert place.commit.pack == min(names)
+    assert place.commit.pack == min(store.records.names("commits"))
 
 
 def test_an_unchanged_manifest_is_not_published_again(store: FeatureStore) -> None:
@@ -200,7 +172,7 @@ def test_the_loser_of_a_race_merges_its_documents(store: FeatureStore) -> None:
     latest = open_store(store.files.root).manifest()
     assert latest.generation == 2
     assert [row.id for row in latest.rows] == ["d1", "d2"]
-    assert latest.row("d1").feature_keys["whisper"] == "a-d1"
+    assert latest.rows[0].feature_keys["whisper"] == "a-d1"
 
 
 class TestMerge:
@@ -217,18 +189,18 @@ class TestMerge:
 
     def test_a_second_encoder_joins_the_first(self) -> None:
         new = Manifest(0, (Row("a", "g", {}, "s", {"minilm": "m"}),), {"minilm": MINILM})
-        assert merge(self.old, new).row("a").feature_keys == {"whisper": "k", "minilm": "m"}
+        assert merge(self.old, new).rows[0].feature_keys == {"whisper": "k", "minilm": "m"}
 
     def test_other_segments_drop_the_old_features(self) -> None:
         new = Manifest(0, (Row("a", "g", {}, "s2", {"minilm": "m"}),), {"minilm": MINILM})
-        assert merge(self.old, new).row("a").feature_keys == {"minilm": "m"}
+        assert merge(self.old, new).rows[0].feature_keys == {"minilm": "m"}
 
     def test_another_encoder_takes_over_the_name(self) -> None:
         other = EncoderInfo("whisper", "audio", 8, "other")
         new = Manifest(0, (Row("b", "g", {}, "s", {"whisper": "n"}),), {"whisper": other})
         merged = merge(self.old, new)
-        assert merged.row("a").feature_keys == {}
-        assert merged.row("b").feature_keys == {"whisper": "n"}
+        assert merged.rows[0].feature_keys == {}
+        assert merged.rows[1].feature_keys == {"whisper": "n"}
 
 
 class TestOpening:
@@ -241,10 +213,9 @@ class TestOpening:
             create_store(tmp_path / "full", precision="fp32")
 
     def test_a_newer_format_is_refused(self, store: FeatureStore) -> None:
-        path = store.files.root / "zarr.json"
-        root = json.loads(path.read_text())
-        root["attributes"]["hilbert"]["format_version"] = 99
-        path.write_text(json.dumps(root))
+        path = store.files.root / store.form.root
+        content = {**store.form.unwrap(path.read_bytes()), "format_version": 99}
+        path.write_bytes(store.form.wrap(content))
         with pytest.raises(StoreError, match="upgrade"):
             open_store(store.files.root)
 

@@ -20,7 +20,7 @@ def test_what_is_put_is_read_back_whole_and_in_part(files: LocalFiles) -> None:
     assert files.get("a/b") == b"0123456789"
     assert files.get("a/b", 3, 4) == b"3456"
     assert files.get("a/b", 8, 10) == b"89"
-    assert files.size("a/b") == 10
+    assert files.stat("a/b").size == 10
     assert list(files.list("a")) == ["b"]
 
 
@@ -35,7 +35,7 @@ def test_a_name_is_taken_once(files: LocalFiles) -> None:
 def test_what_is_absent(files: LocalFiles) -> None:
     assert list(files.list("nowhere")) == []
     files.delete("nowhere")
-    for read in (files.get, files.size):
+    for read in (files.get, files.stat):
         with pytest.raises(FileNotFoundError):
             read("nowhere")
 

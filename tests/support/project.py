@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import hilbert
 from hilbert.pipeline.cli import main
+from hilbert.store.formats import format_at
 
 SENTENCES = [
     "We walked along the river until dark.",
@@ -97,5 +98,7 @@ def wait_for_features(store: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def n_feature_packs(store: Path) -> int:
-    records = [json.loads(path.read_bytes()) for path in store.glob("commits/*-*.json")]
-    return sum(record["record"]["kind"] == "features" for record in records)
+    if format_at(store) is None:
+        return 0
+    index = hilbert.open_store(store).index
+    return sum(commit.kind == "features" for commit in index.commits.values())

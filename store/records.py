@@ -1,0 +1,88 @@
+"""JSON documents of a store: created once, each with a digest of itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from hilbert.store.errors import StoreError
+from hilbert.store.files import Files
+from hilbert.store.formats import Format
+from hilbert.store.keys import DIGEST_BYTES
+
+
+class Records:
+    """The JSON documents of one store, by names like ``manifests/00000007``."""
+
+    def __init__(self, files: Files, form: Format) -> None:
+        self._files = files
+        self._form = form
+
+    def put(self, name: str, body: Mapping[str, Any]) -> None:
+        """Create a document; ``FileExistsError`` if there is one of this name."""
+        text = _spell(body)
+        content = {"digest": _digest(text), "record": json.loads(text)}
+        self._files.put(self.file(name), self._form.wrap(content))
+
+    def get(self, name: str) -> Any:
+        """Content of a document.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        StoreError
+            If its content is not what was written.
+        """
+        data = self._files.get(self.file(name))
+        try:
+            content = self._form.unwrap(data)
+            body = content["record"]
+            if _digest(_spell(body)) != content["digest"]:
+                raise ValueError("digest differs")
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{self.file(name)} is damaged") from error
+        return body
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the documents of a folder, without the folder's, in order."""
+        return self._form.document_names(list(self._files.list(folder)))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a document; a writer that was killed may leave its folder alone."""
+        try:
+            self._files.stat(self.file(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a document; nothing happens if it is gone already."""
+        self._files.delete(self.file(name))
+
+    def age_s(self, name: str, now_s: float) -> float:
+        """Seconds since a document was written; ``FileNotFoundError`` if there is none."""
+        return now_s - self._files.stat(self.file(name)).modified_s
+
+    def file(self, name: str) -> str:
+        """The file that holds a document."""
+        return self._form.document(name)
+
+
+def _spell(body: object) -> str:
+    return json.dumps(
+        body, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_as_json
+    )
+
+
+def _as_json(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: item for name, item in asdict(value).items() if item is not None}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -1,0 +1,88 @@
+"""What the documents of a store refer to: which generations are kept, and their keys.
+
+The latest generation is kept, and every one that is pinned: a fit pins the generation it
+reads, so that its run can be repeated however the corpus goes on.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from hilbert.store.errors import StoreError
+from hilbert.store.manifest import Manifest, Row, document_name, generations, read_manifest
+from hilbert.store.records import Records
+
+FOLDER = "pins"
+
+
+def pin(records: Records, generation: int, run: str) -> None:
+    """Keep a generation because a run was made from it; nothing new if it was told before.
+
+    Raises
+    ------
+    StoreError
+        If the generation was dropped meanwhile, or the store cannot be written to.
+    """
+    name = f"{FOLDER}/{generation:08d}-{run[:12]}"
+    try:
+        records.put(name, {"generation": generation, "run": run})
+    except FileExistsError:
+        return
+    if generation not in generations(records):
+        records.delete(name)
+        raise StoreError(f"generation {generation} was dropped meanwhile; run the command again")
+
+
+def pins(records: Records) -> dict[int, list[str]]:
+    """Runs that keep a generation, by generation."""
+    found: dict[int, list[str]] = {}
+    for name in records.names(FOLDER):
+        generation, _, run = name.partition("-")
+        if generation.isdigit():
+            found.setdefault(int(generation), []).append(run)
+    return found
+
+
+def unpin(records: Records, generation: int) -> None:
+    """Let a generation go, whatever runs were made from it."""
+    for run in pins(records).get(generation, []):
+        records.delete(f"{FOLDER}/{generation:08d}-{run}")
+
+
+def kept_generations(records: Records, *, younger_than_s: float, now_s: float) -> set[int]:
+    """The latest generation, those that are pinned, and those that are young."""
+    numbers = generations(records)
+    kept = set(numbers[-1:]) | set(pins(records))
+    return kept | {n for n in numbers if _age_s(records, n, now_s) < younger_than_s}
+
+
+def live_keys(records: Records, numbers: Iterable[int]) -> set[str]:
+    """Keys that the rows of some generations name.
+
+    Raises
+    ------
+    StoreError
+        If one of them is damaged: what it refers to is not known.
+    """
+    live: set[str] = set()
+    for number in sorted(numbers):
+        live |= set(keys_of(read_manifest(records, number)))
+    return live
+
+
+def keys_of(manifest: Manifest) -> Iterator[str]:
+    """Keys of the segments and features that a manifest's rows name."""
+    for row in manifest.rows:
+        yield from keys_of_row(row)
+
+
+def keys_of_row(row: Row) -> Iterator[str]:
+    """Keys of one document's segments and features."""
+    if row.segment_key is not None:
+        yield row.segment_key
+    yield from row.feature_keys.values()
+
+
+def _age_s(records: Records, generation: int, now_s: float) -> float:
+    try:
+        return records.age_s(document_name(generation), now_s)
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,117 @@
+"""Find out what is damaged in a store."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from hilbert.store.commits import Commit, Place
+from hilbert.store.errors import StoreError
+from hilbert.store.feature_store import FeatureStore
+from hilbert.store.manifest import Manifest, generations, read_manifest
+from hilbert.store.references import pins
+
+Step = Callable[[int, int], None]
+"""Called with the number of packs checked and the number of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was written.
+
+    Attributes
+    ----------
+    kind : {"record", "pack", "rows", "manifest", "reference"}
+        A commit record, a whole pack, some documents of a pack, a generation, or a key that a
+        generation names and no sound pack holds.
+    name : str
+        Of the pack, or number of the generation.
+    problem : str
+        What is wrong, in words.
+    documents : tuple of int
+        Of ``rows``: the documents of the pack whose rows are damaged.
+    """
+
+    kind: Literal["record", "pack", "rows", "manifest", "reference"]
+    name: str
+    problem: str
+    documents: tuple[int, ...] = ()
+
+
+def verify(
+    store: FeatureStore, *, deep: bool = False, step: Step | None = None
+) -> tuple[Finding, ...]:
+    """Check records, sizes, layouts and references; nothing is changed.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    deep : bool
+        Check every document's checksum too, which reads the whole store.
+    step : callable, optional
+        Called after each pack.
+    """
+    store.refresh()
+    findings = [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
+    commits = list(store.index.commits.values())
+    for done, commit in enumerate(commits, start=1):
+        findings += _check_commit(store, commit, deep)
+        if step is not None:
+            step(done, len(commits))
+    unsound = {f.name: set(f.documents) or None for f in findings if f.kind in ("pack", "rows")}
+    return (*findings, *_check_manifests(store, unsound))
+
+
+def _check_commit(store: FeatureStore, commit: Commit, deep: bool) -> Iterator[Finding]:
+    shape = (commit.n_rows, commit.width)
+    try:
+        store.form.check_pack(store.files.get, commit.pack, shape, commit.dtype)
+    except (StoreError, FileNotFoundError):
+        yield Finding("pack", commit.pack, f"pack {commit.pack} is not laid out as it was written")
+        return
+    if not deep:
+        return
+    bad = tuple(i for i in range(len(commit.keys)) if not _is_sound(store, Place(commit, i)))
+    if bad:
+        problem = f"{len(bad)} of {len(commit.keys)} documents of pack {commit.pack} are damaged"
+        yield Finding("rows", commit.pack, problem, bad)
+
+
+def _is_sound(store: FeatureStore, place: Place) -> bool:
+    try:
+        store.rows_at(place)
+    except (StoreError, FileNotFoundError):
+        return False
+    return True
+
+
+def _check_manifests(store: FeatureStore, unsound: dict[str, set[int] | None]) -> Iterator[Finding]:
+    """Generations that are damaged, and keys that the kept ones name and no pack holds."""
+    numbers = generations(store.records)
+    kept = {*numbers[-1:], *pins(store.records)}
+    for number in numbers:
+        try:
+            manifest = read_manifest(store.records, number)
+        except StoreError:
+            yield Finding("manifest", str(number), f"generation {number} is damaged")
+            continue
+        if number in kept:
+            yield from _check_references(store, manifest, unsound)
+
+
+def _check_references(
+    store: FeatureStore, manifest: Manifest, unsound: dict[str, set[int] | None]
+) -> Iterator[Finding]:
+    for row in manifest.rows:
+        keys = {"segments": row.segment_key, **row.feature_keys}
+        for what, key in keys.items():
+            if key is not None and not _is_held(store, key, unsound):
+                problem = f"document {row.id} has lost its {what}"
+                yield Finding("reference", str(manifest.generation), problem)
+
+
+def _is_held(store: FeatureStore, key: str, unsound: dict[str, set[int] | None]) -> bool:
+    place = store.index.find(key)
+    if place is None:
+        return False
+    bad = unsound.get(place.commit.pack, set())
+    return bad is not None and place.i not in bad

@@ -1,0 +1,269 @@
+"""Verify, repair, gc and compact: what is referred to stays, what is damaged goes."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hilbert.store.collect import collect, find_garbage
+from hilbert.store.commits import Commit
+from hilbert.store.compact import compact, find_compaction
+from hilbert.store.errors import StoreError
+from hilbert.store.feature_store import FeatureStore, open_store
+from hilbert.store.files import walk
+from hilbert.store.info import info
+from hilbert.store.manifest import Manifest
+from hilbert.store.pack_writer import PackLimits
+from hilbert.store.references import pin, pins, unpin
+from hilbert.store.repair import repair
+from hilbert.store.retire import retire
+from hilbert.store.verify import verify
+from support.stores import fill, flip
+
+IDS = ("d1", "d2", "d3")
+
+
+def commit_of(store: FeatureStore, key: str) -> Commit:
+    place = store.index.find(key)
+    assert place is not None
+    return place.commit
+
+
+def everything(store: FeatureStore) -> dict[str, np.ndarray]:
+    reader = open_store(store.files.root)
+    return {d: reader.read(d, "whisper").x for d in reader.documents()}
+
+
+def add(store: FeatureStore, *keys: str) -> None:
+    with store.writer("features") as writer:
+        for key in keys:
+            writer.add(key, np.ones((3, 8), np.float16))
+    store.refresh()
+
+
+class TestVerify:
+    def test_a_sound_store(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        assert verify(store, deep=True) == ()
+
+    def test_a_flipped_byte_is_found_by_the_deep_one(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        place = store.index.find("a-d2")
+        assert place is not None
+        flip(store, place.commit.data, place.start)
+        assert verify(store) == ()
+        found = verify(store, deep=True)
+        assert [f.kind for f in found] == ["rows", "reference"]
+        assert found[0].documents == (1,)
+        assert "d2 has lost its whisper" in found[1].problem
+
+    def test_a_pack_that_is_gone_and_a_record_with_a_flipped_byte(
+        self, store: FeatureStore
+    ) -> None:
+        fill(store, IDS)
+        (store.files.root / commit_of(store, "a-d1").data).unlink()
+        record = store.records.file(f"commits/{commit_of(store, 't-d1').pack}")
+        flip(store, record, len(store.files.get(record)) // 2)
+        found = verify(open_store(store.files.root))
+        assert [f.kind for f in found] == ["record", "record"] + ["reference"] * 6
+
+    def test_a_damaged_generation(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        name = store.records.file("manifests/00000001")
+        flip(store, name, len(store.files.get(name)) // 2)
+        assert [f.kind for f in verify(open_store(store.files.root))] == ["manifest"]
+
+
+def test_a_folder_without_a_manifest_is_no_generation(store: FeatureStore) -> None:
+    fill(store)
+    (store.files.root / store.records.file("manifests/00000002")).parent.mkdir(exist_ok=True)
+    assert open_store(store.files.root).documents() == ("d1",)
+    fill(store, IDS)
+    assert open_store(store.files.root).documents() == IDS
+
+
+class TestRepair:
+    def test_a_sound_store_is_left_alone(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        before = sorted(walk(store.files, ""))
+        assert repair(store) == ()
+        assert sorted(walk(store.files, "")) == before
+
+    def test_only_what_is_damaged_becomes_missing(self, store: FeatureStore) -> None:
+        x = fill(store, IDS)
+        place = store.index.find("a-d2")
+        assert place is not None
+        flip(store, place.commit.data, place.start)
+        repair(store)
+        assert verify(store, deep=True) == ()
+        assert "a-d2" not in store.index
+        np.testing.assert_array_equal(store.read("d1", "whisper").x, x["d1"])
+        rows = store.rows()
+        assert rows["d1"].failure is None
+        assert "whisper features were damaged" in str(rows["d2"].failure)
+        assert set(rows["d2"].feature_keys) == {"minilm"}
+
+    def test_a_damaged_generation_gives_way_to_the_one_before(self, store: FeatureStore) -> None:
+        fill(store, ("d1",))
+        fill(store, IDS)
+        name = store.records.file("manifests/00000002")
+        flip(store, name, len(store.files.get(name)) // 2)
+        damaged = open_store(store.files.root)
+        with pytest.raises(StoreError, match="hilbert store repair"):
+            damaged.documents()
+        repair(damaged)
+        assert damaged.documents() == ("d1",)
+        fill(damaged, IDS)
+        assert damaged.documents() == IDS
+
+    @pytest.mark.parametrize("what", ["record", "pack"])
+    def test_a_lost_record_or_pack(self, store: FeatureStore, what: str) -> None:
+        fill(store, IDS)
+        commit = commit_of(store, "s-d1")
+        record = store.records.file(f"commits/{commit.pack}")
+        (store.files.root / (record if what == "record" else commit.data)).unlink()
+        reader = open_store(store.files.root)
+        repair(reader)
+        assert verify(reader, deep=True) == ()
+        assert all("segments were damaged" in str(r.failure) for r in reader.rows().values())
+
+
+class TestCollect:
+    def test_what_is_referred_to_stays(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        garbage = collect(store, older_than_s=0)
+        assert (garbage.commits, garbage.orphans, garbage.n_bytes) == ((), (), 0)
+
+    def test_what_is_young_stays(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        add(store, "unpublished")
+        assert collect(store, older_than_s=3600).commits == ()
+        assert [c.keys for c in collect(store, older_than_s=0).commits] == [("unpublished",)]
+        assert "unpublished" not in open_store(store.files.root).index
+
+    def test_a_clock_that_went_backwards_makes_nothing_old(
+        self, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(store, IDS)
+        add(store, "unpublished")
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now - 86_400)
+        assert find_garbage(store, older_than_s=0).commits == ()
+
+    def test_leftovers_of_a_kill_go(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        add(store, "unpublished")
+        pack = commit_of(store, "unpublished").pack
+        store.records.delete(f"commits/{pack}")
+        leftover = store.files.root / "commits" / ".tmp-1"
+        leftover.write_bytes(b"half")
+        before = everything(store)
+        garbage = collect(open_store(store.files.root), older_than_s=0)
+        assert garbage.n_bytes > 4
+        assert not leftover.exists()
+        assert all(pack not in name for name in walk(store.files, ""))
+        for name, x in before.items():
+            np.testing.assert_array_equal(everything(store)[name], x)
+
+    def test_old_generations_go_unless_a_run_pins_them(self, store: FeatureStore) -> None:
+        fill(store, ("d1",))
+        pin(store.records, 1, "run")
+        fill(store, ("d1", "d2"))
+        fill(store, IDS)
+        assert collect(store, older_than_s=0).generations == (2,)
+        assert open_store(store.files.root).manifest(1).rows
+        unpin(store.records, 1)
+        assert pins(store.records) == {}
+        assert collect(store, older_than_s=0).generations == (1,)
+
+    def test_a_pinned_generation_keeps_its_features(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        pin(store.records, 1, "run")
+        store.revise(lambda old: replace(old, rows=()))
+        assert collect(store, older_than_s=0).commits == ()
+        unpin(store.records, 1)
+        assert len(collect(store, older_than_s=0).commits) == 3
+
+    def test_pinning_a_generation_that_is_gone_is_refused(self, store: FeatureStore) -> None:
+        fill(store)
+        with pytest.raises(StoreError, match="generation 7 was dropped"):
+            pin(store.records, 7, "run")
+        assert pins(store.records) == {}
+
+    def test_what_comes_to_be_referred_to_meanwhile_is_put_back(self, store: FeatureStore) -> None:
+        add(store, "k")
+        assert retire(store, [commit_of(store, "k")], lambda: {"k"}) == ()
+        np.testing.assert_array_equal(open_store(store.files.root).rows_of("k"), np.ones((3, 8)))
+
+
+class TestCompact:
+    def test_small_packs_become_one_and_nothing_is_lost(self, store: FeatureStore) -> None:
+        for i in range(4):
+            fill(store, tuple(f"d{j}" for j in range(3 * i, 3 * i + 3)))
+        before = everything(store)
+        reader = open_store(store.files.root)
+        found = compact(store, older_than_s=0)
+        assert len(found.packs) == 12
+        assert len(store.index.commits) == 3
+        assert verify(store, deep=True) == ()
+        after = everything(store)
+        assert after.keys() == before.keys()
+        for name, x in before.items():
+            np.testing.assert_array_equal(after[name], x)
+            np.testing.assert_array_equal(reader.read(name, "whisper").x, x)  # opened before
+        assert find_compaction(store, older_than_s=0).packs == ()
+
+    def test_what_nothing_refers_to_is_dropped_once_it_is_old(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        add(store, "dead1", "dead2")
+        compact(store, older_than_s=3600)
+        assert "dead1" in store.index
+        compact(store, older_than_s=0)
+        assert "dead1" not in store.index
+        assert verify(store, deep=True) == ()
+
+    def test_packs_that_are_large_and_live_are_left_alone(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        assert find_compaction(store, older_than_s=0, limits=PackLimits(n_bytes=10)).packs == ()
+
+    def test_copies_of_a_key_become_one(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        add(store, "a-d1")
+        compact(store, older_than_s=0)
+        assert sum("a-d1" in c.keys for c in store.index.commits.values()) == 1
+
+
+def test_info_counts_what_is_live(store: FeatureStore) -> None:
+    assert info(store).live_share == 1
+    fill(store, IDS)
+    found = info(store)
+    assert (found.documents, found.packs, found.live_share) == (3, 3, 1)
+    assert found.encoders == {"whisper": 3, "minilm": 3}
+    add(store, "dead")
+    assert 0.5 < info(store).live_share < 1
+
+
+def test_a_store_that_cannot_be_written_to(store: FeatureStore) -> None:
+    fill(store)
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    for path in [store.files.root, *store.files.root.rglob("*")]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        assert open_store(store.files.root).read("d1", "whisper").x.shape == (2, 8)
+        with pytest.raises(StoreError, match="cannot write"):
+            store.publish(Manifest(0, ()), prune=True)
+    finally:
+        for path in [store.files.root, *store.files.root.rglob("*")]:
+            path.chmod(0o700)
+
+
+def test_an_empty_folder_is_deleted_with_its_last_file(tmp_path: Path, store: FeatureStore) -> None:
+    fill(store)
+    for pack in store.records.names("commits"):
+        store.records.delete(f"commits/{pack}")
+    assert store.records.names("commits") == []
+    assert not any(p.is_dir() for p in (store.files.root / "commits").iterdir())
