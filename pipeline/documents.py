@@ -95,31 +95,40 @@ def choose_encoders(manifest: Manifest, names: Sequence[str]) -> tuple[EncoderIn
     return tuple(sorted(chosen, key=lambda info: (MODALITIES.index(info.modality), info.name)))
 
 
+def choose_rows(
+    manifest: Manifest, encoders: Sequence[EncoderInfo]
+) -> tuple[tuple[Row, ...], tuple[tuple[str, str], ...]]:
+    """Documents that can be used with the features of `encoders`, and those left out.
+
+    A document with some modality missing is used; one that failed under an encoder, or has no
+    features at all, is left out with the reason.
+
+    Raises
+    ------
+    FitError
+        If none can be used.
+    """
+    reasons = {row.id: unusable_reason(row, encoders) for row in manifest.rows}
+    rows = tuple(row for row in manifest.rows if reasons[row.id] is None)
+    if not rows:
+        raise FitError(
+            f"none of the {len(manifest.rows)} documents of the store can be used;"
+            " see what `hilbert extract` says of them"
+        )
+    return rows, tuple((name, why) for name, why in reasons.items() if why is not None)
+
+
 def load_documents(
     store: FeatureStore, manifest: Manifest, target: str | None, encoders: Sequence[EncoderInfo]
 ) -> FitDocuments:
-    """Features, groups and labels of every document that can be used.
-
-    A document with some modality missing is used; one that failed under an encoder, or has no
-    features at all, is left out and named.
+    """Features, groups and labels of every document that can be used; see `choose_rows`.
 
     Parameters
     ----------
     target : str, optional
         Column of the labels; None gives every document the label -1, as `predict` needs.
     """
-    left_out = []
-    rows = []
-    for row in manifest.rows:
-        if reason := unusable_reason(row, encoders):
-            left_out.append((row.id, reason))
-        else:
-            rows.append(row)
-    if not rows:
-        raise FitError(
-            f"none of the {len(manifest.rows)} documents of the store can be used;"
-            " see what `hilbert extract` says of them"
-        )
+    rows, left_out = choose_rows(manifest, encoders)
     labels = [None if target is None else row.columns.get(target) for row in rows]
     classes = tuple(sorted({label for label in labels if label is not None}))
     codes = [MISSING if label is None else classes.index(label) for label in labels]
@@ -131,8 +140,7 @@ def load_documents(
         audio=tuple(_stream(store, row, encoders, "audio") for row in rows),
         text=tuple(_stream(store, row, encoders, "text") for row in rows),
     )
-    segments = _segment_options(store, rows)
-    return FitDocuments(documents, tuple(rows), tuple(encoders), tuple(left_out), segments)
+    return FitDocuments(documents, rows, tuple(encoders), left_out, _segment_options(store, rows))
 
 
 def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list[str]:

@@ -1,12 +1,12 @@
 """Encode the documents whose features are not stored yet, under one encoder."""
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from hilbert.pipeline import plan, provenance
-from hilbert.pipeline.progress import show_progress
+from hilbert.pipeline.progress import Progress, show_progress
 from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
-from hilbert.pipeline.session import SegmentedWork, Session
+from hilbert.pipeline.session import Encoding, SegmentedWork, Session
 from hilbert.stages.extract.encoders.base import EncodeJob, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, load_encoder
 from hilbert.store import keys
@@ -17,42 +17,49 @@ Missing = Mapping[str, Sequence[SegmentedWork]]
 """Works by the feature key that the store lacks; documents of equal content share one."""
 
 
-@dataclass(slots=True)
-class Encoding:
-    """What one encoder did in an extraction."""
-
-    documents: list[str] = field(default_factory=list)
-    audio_seconds: float = 0.0
-
-
 def encode_works(
     session: Session, resolved: ResolvedEncoder, works: Sequence[SegmentedWork]
-) -> Encoding:
+) -> None:
     """Encode what the store lacks; the model is loaded only if something is missing."""
+    done = session.done.setdefault(resolved.info.name, Encoding())
     missing = _missing(session, resolved, works)
-    if not missing:
-        return Encoding()
+    if session.options.dry_run:
+        _foresee(done, resolved.info.modality, missing)
+    elif missing:
+        _encode(session, resolved, missing, done)
+
+
+def _foresee(done: Encoding, modality: Modality, missing: Missing) -> None:
+    """Count what would be encoded."""
+    for members in missing.values():
+        done.documents.extend(work.document.id for work in members)
+        if modality == "audio":
+            done.audio_seconds += members[0].summary.audio_s
+
+
+def _encode(session: Session, resolved: ResolvedEncoder, missing: Missing, done: Encoding) -> None:
     encoder = load_encoder(resolved, device=session.options.device)
     owners = {members[0].document.id: key for key, members in missing.items()}
     made = provenance.of_features(resolved.info, session.options.device)
-    done = Encoding()
+    index = session.store.index
     with (
         show_progress(resolved.info.name, unit="documents", total=len(missing)) as progress,
-        session.store.writer("features", provenance=made, limits=session.limits) as writer,
+        session.writer("features", made) as writer,
     ):
-        for result in encoder.encode(_jobs(session, resolved.info.modality, missing)):
+        jobs = _jobs(session, resolved.info.modality, missing, progress)
+        for result in encoder.encode(jobs):
             key = owners[result.id]
             if isinstance(result, Failed):
                 session.fail(missing[key], result.reason)
             elif _audio_changed(session, missing[key][0]):
                 session.fail(missing[key], CHANGED)
-            else:
-                writer.add(key, result.x)
+            elif key not in index:
+                if writer.add(key, result.x):
+                    index.refresh()  # what others committed meanwhile is not encoded again
                 done.documents.extend(work.document.id for work in missing[key])
                 done.audio_seconds += result.audio_seconds
             progress.advance()
-    session.store.index.refresh()
-    return done
+    index.refresh()
 
 
 def _missing(
@@ -66,17 +73,29 @@ def _missing(
     return missing
 
 
-def _jobs(session: Session, modality: Modality, missing: Missing) -> Iterator[EncodeJob]:
-    """One job a key, made when the encoder asks for it: texts are read again, not kept."""
-    for members in missing.values():
-        work = members[0]
+def _jobs(
+    session: Session, modality: Modality, missing: Missing, progress: Progress
+) -> Iterator[EncodeJob]:
+    """One job a key, made when the encoder asks for it: texts are read again, not kept.
+
+    They begin anywhere and go round, so that several extractions into one store share the
+    work; what another one has committed is left out.
+    """
+    wanted = list(missing)
+    first = random.randrange(len(wanted))
+    for key in (*wanted[first:], *wanted[:first]):
+        members = missing[key]
+        if key in session.store.index:
+            progress.advance()
+            continue
         try:
-            segments = _segments(session, modality, work)
+            segments = _segments(session, modality, members[0])
         except (DocumentError, StoreError, OSError) as error:
             session.fail(members, reason_of(error))
+            progress.advance()
             continue
         chosen = tuple(s for s in segments if s.modality == modality)
-        yield EncodeJob(work.document.id, chosen, work.document.audio)
+        yield EncodeJob(members[0].document.id, chosen, members[0].document.audio)
 
 
 def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequence[Segment]:

@@ -4,39 +4,69 @@ What is planned is decided by keys alone; a call that finds all keys in the stor
 model. Every document stands alone: one that fails is reported and the others are done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hilbert.pipeline import plan
 from hilbert.pipeline.choose_encoders import precision_of
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.encode import Encoding, encode_works
+from hilbert.pipeline.encode import encode_works
 from hilbert.pipeline.segment_step import segment_works
 from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session, Work
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store import keys
-from hilbert.store.errors import DocumentError
-from hilbert.store.feature_store import create_store
+from hilbert.store.errors import DocumentError, StoreError
+from hilbert.store.feature_store import create_store, open_store
 from hilbert.store.file_digests import FileDigests
+from hilbert.store.formats import format_at
 from hilbert.store.manifest import Manifest, Row
+from hilbert.store.references import keys_of_row
 from hilbert.store.types import Document, EncoderInfo
+
+ATTEMPTS = 3
+"""How often an extraction begins again when what it refers to is deleted meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractReport:
-    """What an extraction did."""
+    """What an extraction did, or in a dry run would do."""
 
     documents: int
+    segmented: int
+    """Documents that were cut."""
     encoded: Mapping[str, int]
     skipped: int
     failed: tuple[tuple[str, str], ...]
     audio_seconds: float
     generation: int
+    """The latest generation afterwards."""
     kept: int
     """Documents of the store that are not in the corpus."""
     damaged: int
     """Packs of the store that are damaged or gone; what they held was missing."""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Documents of a corpus, and what the store knows or will know of them.
+
+    Attributes
+    ----------
+    works : tuple of SegmentedWork
+        Documents whose files can be read and cut.
+    rows : tuple of Row
+        What the next manifest says of each document of the corpus, if all goes well.
+    encoders : mapping of str to EncoderInfo
+        Those of the store, and those that were asked for.
+    """
+
+    works: tuple[SegmentedWork, ...]
+    rows: tuple[Row, ...]
+    encoders: Mapping[str, EncoderInfo]
 
 
 def extract(
@@ -53,12 +83,45 @@ def extract(
         If nothing can be done at all: a store that is none, weights that do not load. What
         concerns one document is in the report instead.
     """
-    store = create_store(store_path, precision=precision_of(encoders))
-    with FileDigests(rehash=options.rehash) as digests:
-        session = Session(store, options, digests, former=store.rows())
-        works = segment_works(session, _read_inputs(session, corpus))
-        done = {e.info.name: encode_works(session, e, works) for e in encoders}
-    return _publish(session, corpus, works, encoders, done)
+    with begin(store_path, encoders, options) as session:
+        damaged = len(session.store.index.damaged)
+        for _ in range(ATTEMPTS):
+            outlook = look(session, corpus, encoders)
+            for encoder in encoders:
+                encode_works(session, encoder, outlook.works)
+            if _publish(session, encoders, outlook):
+                return _report(session, corpus, outlook, damaged)
+    raise StoreError(
+        f"{store_path.name} loses features while they are written; see that no"
+        " `hilbert store gc` of other data runs beside it, then run the command again"
+    )
+
+
+@contextmanager
+def begin(
+    store_path: Path, encoders: Sequence[ResolvedEncoder], options: ExtractOptions
+) -> Iterator[Session]:
+    """A session on the store at `store_path`; in a dry run an empty one stands for none."""
+    precision = precision_of(encoders)
+    with ExitStack() as stack:
+        if options.dry_run and format_at(store_path) is None and not store_path.exists():
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            store = create_store(folder / store_path.name, precision=precision)
+        elif options.dry_run:
+            store = open_store(store_path)
+        else:
+            store = create_store(store_path, precision=precision)
+        digests = stack.enter_context(FileDigests(rehash=options.rehash))
+        yield Session(store, options, digests, former=store.rows())
+
+
+def look(session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder]) -> Outlook:
+    """Read the keys of all documents, cutting those whose segments are not stored."""
+    works = segment_works(session, _read_inputs(session, corpus))
+    infos = {**session.store.encoders(), **{e.info.name: e.info for e in encoders}}
+    by_id = {work.document.id: work for work in works}
+    rows = (_row(session, d, by_id.get(d.id), infos) for d in corpus.documents)
+    return Outlook(tuple(works), tuple(rows), infos)
 
 
 def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
@@ -93,30 +156,48 @@ def _without_absent(session: Session, document: Document) -> Document:
     return document
 
 
-def _publish(
-    session: Session,
-    corpus: Corpus,
-    works: Sequence[SegmentedWork],
-    encoders: Sequence[ResolvedEncoder],
-    done: Mapping[str, Encoding],
-) -> ExtractReport:
+def _publish(session: Session, encoders: Sequence[ResolvedEncoder], outlook: Outlook) -> bool:
+    """Make a generation of what is stored now; False if some of it was deleted meanwhile.
+
+    What nothing refers to yet, another process may collect at any time. Afterwards it may not.
+    """
+    store = session.store
+    if session.options.dry_run:
+        return True
+    store.refresh()
+    rows = tuple(_stored(session, row) for row in outlook.rows)
     infos = {encoder.info.name: encoder.info for encoder in encoders}
-    known = {**session.store.encoders(), **infos}
-    by_id = {work.document.id: work for work in works}
-    rows = [_row(session, d, by_id.get(d.id), known) for d in corpus.documents]
-    published = session.store.publish(Manifest(0, tuple(rows), infos), prune=session.options.prune)
+    store.publish(Manifest(0, rows, infos), prune=session.options.prune)
+    store.refresh()
+    return all(key in store.index for row in rows for key in keys_of_row(row))
+
+
+def _stored(session: Session, row: Row) -> Row:
+    """The row without what is not in the store, and with the reason."""
+    index = session.store.index
+    failure = session.failures.get(row.id)
+    if row.segment_key is None or row.segment_key not in index:
+        return replace(row, segment_key=None, feature_keys={}, failure=failure)
+    found = {name: key for name, key in row.feature_keys.items() if key in index}
+    return replace(row, feature_keys=found, failure=failure)
+
+
+def _report(session: Session, corpus: Corpus, outlook: Outlook, damaged: int) -> ExtractReport:
+    latest = session.store.manifest()
     ids = [document.id for document in corpus.documents]
-    touched = {name for encoding in done.values() for name in encoding.documents}
+    touched = {name for encoding in session.done.values() for name in encoding.documents}
     failures = session.failures
     return ExtractReport(
         documents=len(ids),
-        encoded={name: len(encoding.documents) for name, encoding in done.items()},
+        segmented=sum(not work.stored for work in outlook.works),
+        encoded={name: len(encoding.documents) for name, encoding in session.done.items()},
         skipped=len(set(ids) - touched - set(failures)),
         failed=tuple((name, failures[name]) for name in ids if name in failures),
-        audio_seconds=sum(encoding.audio_seconds for encoding in done.values()),
-        generation=published.generation,
-        kept=len({row.id for row in published.rows} - set(ids)),
-        damaged=len(session.store.index.damaged),
+        audio_seconds=sum(encoding.audio_seconds for encoding in session.done.values()),
+        generation=latest.generation,
+        kept=len({row.id for row in latest.rows} - set(ids)),
+        damaged=damaged,
+        dry_run=session.options.dry_run,
     )
 
 
@@ -126,18 +207,16 @@ def _row(
     work: SegmentedWork | None,
     encoders: Mapping[str, EncoderInfo],
 ) -> Row:
-    """The manifest's row of a document, with the features that are stored."""
-    failure = session.failures.get(document.id)
-    row = Row(document.id, document.group or document.id, document.columns, failure=failure)
+    """The manifest's row of a document, with the keys of all its features."""
+    row = Row(document.id, document.group or document.id, document.columns)
     if work is None:
         former = session.former.get(document.id)
         if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
             return row
         # its input is missing, what is stored of it is not
-        return replace(former, group=row.group, columns=row.columns, failure=failure)
+        return replace(former, group=row.group, columns=row.columns)
     found = plan.feature_keys(encoders, work.inputs, work.summary)
-    stored = {name: key for name, key in found.items() if key in session.store.index}
-    return replace(row, segment_key=work.segment_key, feature_keys=stored)
+    return replace(row, segment_key=work.segment_key, feature_keys=found)
 
 
 def _is_absent(path: Path | None) -> bool:

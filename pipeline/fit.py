@@ -4,7 +4,7 @@ Reads the store alone: no audio, no transcript, no encoder.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -34,6 +34,9 @@ from hilbert.stages.fit.train import train_hilbert
 from hilbert.store import keys
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
+from hilbert.store.manifest import Row
+from hilbert.store.references import pin
+from hilbert.store.types import EncoderInfo
 
 FIT_VERSION = 2
 """Raised when a fit gives other numbers for the same documents and options."""
@@ -58,6 +61,8 @@ class FitOptions:
     """Processes that fit folds; the result is the same."""
     strict: bool = False
     """Refuse to fit when documents are left out."""
+    generation: int | None = None
+    """Generation of the store to fit from, instead of the latest."""
 
 
 def fit(
@@ -87,7 +92,7 @@ def fit(
         If the labels, groups or features do not allow it.
     """
     started = time.monotonic()
-    manifest = store.manifest()
+    manifest = store.manifest(options.generation)
     target = choose_target(manifest, options.target)
     encoders = choose_encoders(manifest, options.encoders)
     chosen = load_documents(store, manifest, target, encoders)
@@ -97,12 +102,13 @@ def fit(
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     check_features(documents)
-    key = fit_key(chosen, target, options)
+    key = fit_key(chosen.rows, encoders, target, options)
     gaps = describe_gaps(chosen, manifest, target)
     run_dir = run_dir or Path("runs") / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
     if not overwrite and (old := finished_run(run_dir, key)) is not None:
         return run_dir, old
     check_free(run_dir, overwrite=overwrite)
+    pin(store.records, manifest.generation, key)
     train = replace(options.train, device=choose_device(options.train.device))
     fitted = _fit(chosen, target, replace(options, train=train), step)
     summary = {
@@ -118,8 +124,17 @@ def fit(
         return run_dir, write_run(folder, fitted, asdict(options), summary)
 
 
-def fit_key(chosen: FitDocuments, target: str, options: FitOptions) -> str:
+def fit_key(
+    rows: Sequence[Row], encoders: Sequence[EncoderInfo], target: str, options: FitOptions
+) -> str:
     """Key of a fit: what can change its numbers, and nothing else."""
+    return keys.digest("fit", fit_components(rows, encoders, target, options))
+
+
+def fit_components(
+    rows: Sequence[Row], encoders: Sequence[EncoderInfo], target: str, options: FitOptions
+) -> dict[str, Any]:
+    """All that decides the numbers of a fit, by name."""
     train = asdict(options.train)
     for name in ("device", "threads"):
         train.pop(name)
@@ -127,22 +142,19 @@ def fit_key(chosen: FitDocuments, target: str, options: FitOptions) -> str:
         [
             row.id,
             row.segment_key,
-            [row.feature_keys.get(info.name) for info in chosen.encoders],
+            [row.feature_keys.get(info.name) for info in encoders],
             row.columns.get(target),
             row.group,
         ]
-        for row in chosen.rows
+        for row in rows
     )
-    return keys.digest(
-        "fit",
-        {
-            "target": target,
-            "documents": documents,
-            "splits": asdict(options.splits),
-            "train": train,
-            "version": FIT_VERSION,
-        },
-    )
+    return {
+        "target": target,
+        "documents": documents,
+        "splits": asdict(options.splits),
+        "train": train,
+        "version": FIT_VERSION,
+    }
 
 
 def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | None) -> Fitted:

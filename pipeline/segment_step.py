@@ -1,5 +1,6 @@
 """Cut the documents whose segments are not stored yet."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -19,16 +20,20 @@ CHANGED = "its files changed while they were read; run the command again"
 
 def segment_works(session: Session, works: Sequence[Work]) -> list[SegmentedWork]:
     """Store the segments of `works` that are missing; leaves out the documents that fail."""
-    missing = [work for work in works if work.segment_key not in session.store.index]
-    if missing:
-        _segment(session, missing)
-        session.store.index.refresh()
-    found = [(work, session.store.summary(work.segment_key)) for work in works]
-    return [
-        SegmentedWork(w.document, w.inputs, w.components, w.segment_key, summary)
-        for w, summary in found
-        if summary is not None
-    ]
+    index = session.store.index
+    missing = [work for work in works if work.segment_key not in index]
+    cut = _segment(session, missing) if missing else {}
+    found = []
+    for work in works:
+        stored = work.segment_key not in cut
+        summary = session.store.summary(work.segment_key) if stored else cut[work.segment_key]
+        if summary is not None:
+            found.append(
+                SegmentedWork(
+                    work.document, work.inputs, work.components, work.segment_key, summary, stored
+                )
+            )
+    return found
 
 
 def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...]:
@@ -53,12 +58,13 @@ def reason_of(error: DocumentError | StoreError | OSError) -> str:
     return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
 
 
-def _segment(session: Session, missing: Sequence[Work]) -> None:
+def _segment(session: Session, missing: Sequence[Work]) -> dict[str, SegmentSummary]:
+    """Cut documents and store their segments; facts about them by segment key."""
+    cut = {}
+    index = session.store.index
     with (
         show_progress("segment", unit="documents", total=len(missing)) as progress,
-        session.store.writer(
-            "segments", provenance=provenance.of_segments(), limits=session.limits
-        ) as writer,
+        session.writer("segments", provenance.of_segments()) as writer,
     ):
         for work in missing:
             try:
@@ -68,8 +74,15 @@ def _segment(session: Session, missing: Sequence[Work]) -> None:
                 session.fail([work], reason_of(error))
             else:
                 summary = _summarise(segments, work, session.store.salt)
-                writer.add(work.segment_key, to_rows(segments, summary.speakers), asdict(summary))
+                cut[work.segment_key] = summary
+                rows = to_rows(segments, summary.speakers)
+                if work.segment_key not in index and writer.add(
+                    work.segment_key, rows, asdict(summary)
+                ):
+                    index.refresh()  # another extraction may have cut some of the others
             progress.advance()
+    index.refresh()
+    return cut
 
 
 def _check_unchanged(session: Session, work: Work) -> None:
@@ -86,6 +99,7 @@ def _summarise(segments: Sequence[Segment], work: Work, salt: bytes) -> SegmentS
         texts=keys.texts_digest(text, salt=salt),
         n_audio=len(audio),
         n_text=len(text),
+        audio_s=math.fsum(s.end_s - s.start_s for s in audio if s.start_s is not None and s.end_s),
         speakers=speakers_of(segments),
         components=dict(work.components),
     )

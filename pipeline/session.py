@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from hilbert.pipeline.plan import Inputs
 from hilbert.stages.extract.encoders.base import EncoderOptions
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.store.commits import Kind
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.manifest import Row
-from hilbert.store.pack_writer import PackLimits
+from hilbert.store.pack_writer import PackLimits, PackWriter
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document
 
@@ -38,6 +40,8 @@ class ExtractOptions:
     """Drop documents that the corpus no longer has."""
     commit_every_s: float = 20.0
     """Seconds of work a kill can cost at most."""
+    dry_run: bool = False
+    """Only tell what would be done; nothing is written."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.commit_every_s < math.inf:
@@ -58,9 +62,25 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class SegmentedWork(Work):
-    """A document whose segments are stored."""
+    """A document whose segments are known; `stored` before this extraction or cut by it."""
 
     summary: SegmentSummary
+    stored: bool
+
+
+@dataclass(slots=True)
+class Encoding:
+    """What one encoder did in an extraction."""
+
+    documents: list[str] = field(default_factory=list)
+    audio_seconds: float = 0.0
+
+
+class _Discard:
+    """Stands for a `PackWriter` where nothing is to be written."""
+
+    def add(self, key: str, rows: object, about: object = None) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -73,6 +93,8 @@ class Session:
         What the store's manifest said of each document before.
     failures : dict of str to str
         Why documents failed, so far.
+    done : dict of str to Encoding
+        What each encoder did, so far.
     """
 
     store: FeatureStore
@@ -80,10 +102,16 @@ class Session:
     digests: FileDigests
     former: Mapping[str, Row] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    done: dict[str, Encoding] = field(default_factory=dict)
 
-    @property
-    def limits(self) -> PackLimits:
-        return PackLimits(seconds=self.options.commit_every_s)
+    def writer(
+        self, kind: Kind, provenance: Mapping[str, object]
+    ) -> AbstractContextManager[PackWriter | _Discard]:
+        """Where rows go: into the store, or nowhere in a dry run."""
+        if self.options.dry_run:
+            return nullcontext(_Discard())
+        limits = PackLimits(seconds=self.options.commit_every_s)
+        return self.store.writer(kind, provenance=provenance, limits=limits)
 
     def fail(self, works: Iterable[Work], reason: str) -> None:
         """Record why documents failed; the first reason of a document stays."""

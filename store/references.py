@@ -19,13 +19,15 @@ def pin(records: Records, generation: int, run: str) -> None:
     Raises
     ------
     StoreError
-        If the generation was dropped meanwhile, or the store cannot be written to.
+        If the generation was dropped meanwhile.
     """
     name = f"{FOLDER}/{generation:08d}-{run[:12]}"
     try:
         records.put(name, {"generation": generation, "run": run})
     except FileExistsError:
         return
+    except StoreError:
+        return  # who may only read the store cannot pin; a run needs it no more once it is made
     if generation not in generations(records):
         records.delete(name)
         raise StoreError(f"generation {generation} was dropped meanwhile; run the command again")

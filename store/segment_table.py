@@ -28,6 +28,8 @@ class SegmentSummary:
         Salted digest of the texts of the text segments.
     n_audio, n_text : int
         Numbers of segments.
+    audio_s : float
+        Seconds of the audio segments together.
     speakers : tuple of str
         Names the speaker codes stand for.
     """
@@ -36,6 +38,7 @@ class SegmentSummary:
     texts: str
     n_audio: int
     n_text: int
+    audio_s: float
     speakers: tuple[str, ...]
     components: dict[str, Any]
 
