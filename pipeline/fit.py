@@ -20,6 +20,7 @@ from hilbert.pipeline.documents import (
     describe_gaps,
     load_documents,
 )
+from hilbert.pipeline.report import write_report
 from hilbert.pipeline.run_directory import check_free, finished_run, new_run
 from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.stages.device import choose_device
@@ -121,7 +122,9 @@ def fit(
         "seconds": time.monotonic() - started,
     }
     with new_run(run_dir, overwrite=overwrite) as folder:
-        return run_dir, write_run(folder, fitted, asdict(options), summary)
+        written = write_run(folder, fitted, asdict(options), summary)
+        write_report(folder)
+    return run_dir, written
 
 
 def fit_key(

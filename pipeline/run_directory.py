@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hilbert.store.errors import HilbertError
 
@@ -116,18 +116,30 @@ def damaged(run: str, file: str) -> str:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Indented JSON; NaN is an error, as other readers could not read it."""
-    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file, complete or as it was before."""
+    with _draft(path) as file:
+        file.write(text)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV, complete or absent, flushed to the disk."""
+    """A CSV, complete or as it was before, flushed to the disk."""
+    with _draft(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[TextIO]:
+    """A file to write to that becomes `path` when all is written."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

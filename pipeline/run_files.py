@@ -10,7 +10,6 @@ metrics.json              every score of every model, by fold and by class
 losses.csv                loss terms of the final model by network and epoch
 model.safetensors         weights of the final model, its standardisation included
 environment.json          versions and machine
-figures/*.png             ROC curves, confusion matrix, losses
 ========================  ==================================================================
 """
 
@@ -33,7 +32,6 @@ from hilbert.stages.fit.metrics import Metrics, out_of_fold
 from hilbert.stages.fit.retrieval import Recall
 from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.stages.fit.trained import TrainedModel
-from hilbert.stages.report.figures import draw_confusion, draw_losses, draw_roc
 
 SHORT = (
     "auc_macro",
@@ -75,7 +73,6 @@ def write_run(
     _write_predictions(folder, fitted)
     _write_losses(folder, fitted.model)
     _write_weights(folder, fitted.model)
-    _draw(folder / "figures", fitted)
     write_json(folder / RUN_FILE, plain(summary))
     return summary
 
@@ -196,28 +193,3 @@ def _environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "processors": os.cpu_count(),
     }
-
-
-def _draw(folder: Path, fitted: Fitted) -> None:
-    folder.mkdir()
-    documents = fitted.chosen.documents
-    known = documents.labels != MISSING
-    averaged = out_of_fold(
-        fitted.folds, fitted.found.probabilities["hilbert"], documents.n_documents
-    )
-    title = f"{fitted.target}: HILBERT, out of fold"
-    for name, draw in (("roc", draw_roc), ("confusion", draw_confusion)):
-        draw(folder / f"{name}.png", documents.labels[known], averaged[known],
-             documents.classes, title)  # fmt: skip
-    draw_losses(folder / "losses.png", _padded(fitted.model), f"{fitted.target}: final model")
-
-
-def _padded(model: TrainedModel) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Curves of all networks by term, shape (n_networks, n_epochs), NaN after the end."""
-    terms = list(dict.fromkeys(term for curves in model.curves for term in curves))
-    length = max(len(values) for curves in model.curves for values in curves.values())
-    padded = {term: np.full((len(model.curves), length), np.nan) for term in terms}
-    for row, curves in enumerate(model.curves):
-        for term, values in curves.items():
-            padded[term][row, : len(values)] = values
-    return padded

@@ -19,6 +19,7 @@ ABOUT = {
     "texts": "t",
     "n_audio": 2,
     "n_text": 1,
+    "audio_s": 4.0,
     "speakers": ["A", "B"],
     "components": {},
 }

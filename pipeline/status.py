@@ -1,0 +1,207 @@
+"""What is up to date, stage by stage, and why what is not is not; decided by keys alone.
+
+The stages are a graph: a document is cut (segment), then encoded under each encoder (encode);
+all documents are fitted for each target (fit), and the run is drawn (report). Each has a key of
+all it depends on. It is *current* if the result of that key is there, *stale* if only the result
+of another key is, *missing* if none is, *failed* if it could not be made.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hilbert.pipeline.components import (
+    Change,
+    changes,
+    feature_components,
+    inputs_of,
+    segment_components_of,
+)
+from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.extract import Outlook, look
+from hilbert.pipeline.session import SegmentedWork, Session
+from hilbert.stages.extract.encoders.weights import ResolvedEncoder
+from hilbert.store.errors import CorpusError
+from hilbert.store.manifest import Manifest, Row, merge
+from hilbert.store.types import Document, EncoderInfo
+
+State = Literal["current", "stale", "missing", "failed"]
+STATES: tuple[State, ...] = ("current", "stale", "missing", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """States of one stage: of each document that has it, or of each target."""
+
+    stage: str
+    states: Mapping[str, State]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many are in each state."""
+        found = Counter(self.states.values())
+        return {state: found[state] for state in STATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The state of one stage of a document, and the components of its key that changed."""
+
+    stage: str
+    state: State
+    changes: tuple[Change, ...]
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """States of the stages of the store, and the manifest that an extraction would publish."""
+
+    stages: tuple[StageStatus, ...]
+    prospect: Manifest
+    failures: Mapping[str, str]
+
+
+def survey(session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder]) -> Survey:
+    """States of segments and features; `session` is one of a dry run."""
+    outlook = look(session, corpus, encoders)
+    works = {work.document.id: work for work in outlook.works}
+    infos = {encoder.info.name: encoder.info for encoder in encoders}
+    rows = {row.id: row for row in outlook.rows}
+    segment = {d.id: _segment_state(session, works.get(d.id), d.id) for d in corpus.documents}
+    encode = [
+        StageStatus(f"encode {name}", _encode_states(session, info, corpus, rows, works))
+        for name, info in infos.items()
+    ]
+    return Survey(
+        stages=(StageStatus("segment", segment), *encode),
+        prospect=_prospect(session, outlook, infos),
+        failures=dict(session.failures),
+    )
+
+
+def why(
+    session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder], document: str
+) -> tuple[Reason, ...]:
+    """States of the stages of one document, with what changed since its last extraction.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus has no such document.
+    """
+    found = [d for d in corpus.documents if d.id == document]
+    if not found:
+        kept = "; the store keeps what it has of it" if document in session.former else ""
+        raise CorpusError(f"{corpus.name} has no document {document!r}{kept}")
+    alone = replace(corpus, documents=tuple(found))
+    states = survey(session, alone, encoders)
+    outlook = look(session, alone, encoders)
+    work = next(iter(outlook.works), None)
+    reasons = [_why_segment(session, states.stages[0], work, document)]
+    for status, encoder in zip(states.stages[1:], encoders, strict=True):
+        if document in status.states:
+            reasons.append(_why_encode(session, status, encoder.info, work, document))
+    return tuple(reasons)
+
+
+def _segment_state(session: Session, work: SegmentedWork | None, document: str) -> State:
+    if work is None:
+        return "failed"
+    if work.stored:
+        return "current"
+    former = session.former.get(document)
+    return "stale" if former is not None and former.segment_key is not None else "missing"
+
+
+def _encode_states(
+    session: Session,
+    info: EncoderInfo,
+    corpus: Corpus,
+    rows: Mapping[str, Row],
+    works: Mapping[str, SegmentedWork],
+) -> dict[str, State]:
+    """States of the documents that have the encoder's modality."""
+    states: dict[str, State] = {}
+    for document in corpus.documents:
+        if document.id not in works:
+            if _has(document, info):
+                states[document.id] = "failed"
+        elif key := rows[document.id].feature_keys.get(info.name):
+            states[document.id] = _encode_state(session, info, document.id, key)
+    return states
+
+
+def _encode_state(session: Session, info: EncoderInfo, document: str, key: str) -> State:
+    if key in session.store.index:
+        return "current"
+    former = session.former.get(document)
+    if former is not None and info.name in former.feature_keys:
+        return "stale"
+    return "failed" if former is not None and former.failure else "missing"
+
+
+def _has(document: Document, info: EncoderInfo) -> bool:
+    if info.modality == "audio":
+        return document.audio is not None
+    return document.transcript is not None or document.text is not None
+
+
+def _prospect(session: Session, outlook: Outlook, infos: Mapping[str, EncoderInfo]) -> Manifest:
+    """The manifest that an extraction would publish if nothing failed."""
+    index = session.store.index
+    rows = tuple(
+        replace(
+            row,
+            failure=session.failures.get(row.id),
+            feature_keys={n: k for n, k in row.feature_keys.items() if n in infos or k in index},
+        )
+        for row in outlook.rows
+    )
+    new = Manifest(0, rows, infos)
+    return merge(session.store.manifest(), new, prune=session.options.prune)
+
+
+def _why_segment(
+    session: Session, status: StageStatus, work: SegmentedWork | None, document: str
+) -> Reason:
+    state = status.states[document]
+    if work is None:
+        return Reason("segment", state, (), session.failures.get(document))
+    former = session.former.get(document)
+    old = session.store.summary(former.segment_key) if former and former.segment_key else None
+    changed = changes(segment_components_of(old), work.components) if old else ()
+    return Reason("segment", state, changed, _note(state, changed, old is not None))
+
+
+def _why_encode(
+    session: Session,
+    status: StageStatus,
+    info: EncoderInfo,
+    work: SegmentedWork | None,
+    document: str,
+) -> Reason:
+    state = status.states[document]
+    former = session.former.get(document)
+    known = session.store.encoders().get(info.name)
+    old = session.store.summary(former.segment_key) if former and former.segment_key else None
+    if work is None or former is None or old is None or known is None:
+        return Reason(status.stage, state, (), session.failures.get(document))
+    before = feature_components(known, inputs_of(old).audio, old)
+    after = feature_components(info, work.inputs.audio, work.summary)
+    if known.fingerprint == info.fingerprint:
+        before.pop("encoder")
+        after.pop("encoder")
+    changed = changes(before, after)
+    note = former.failure if state == "failed" else _note(state, changed, True)
+    return Reason(status.stage, state, changed, note)
+
+
+def _note(state: State, changed: Sequence[Change], known: bool) -> str | None:
+    """What to say where no component tells the reason."""
+    if state == "current" or changed:
+        return None
+    if known and state == "stale":
+        return "what was stored is damaged or gone"
+    return "never made"
