@@ -14,7 +14,8 @@ from hilbert.stages.extract.encoders.base import (
 )
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
 from hilbert.store.errors import HilbertError
-from hilbert.store.feature_store import open_store
+from hilbert.store.feature_store import read_root
+from hilbert.store.formats import format_at
 from hilbert.store.types import Modality
 
 DEFAULT_ENCODERS: dict[Modality, str] = {"audio": "whisper", "text": "minilm"}
@@ -66,8 +67,8 @@ def choose_encoders(
 
 def store_precision(store_path: Path) -> Precision:
     """Arithmetic of audio encoders: the store's own, or for a new one this machine's best."""
-    if (store_path / "zarr.json").exists():
-        return cast(Precision, open_store(store_path).root.precision)
+    if format_at(store_path) is not None:
+        return cast(Precision, read_root(store_path).precision)
     return best_audio_precision()
 
 

@@ -126,9 +126,11 @@ class _Row:
 
     def text(self, column: str) -> str | None:
         value = self.cells.get(column, "").strip()
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not value:
+            return None
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise self.error(column, "holds half of a character (a lone surrogate)")
-        return value or None
+        return value
 
     def path(self, column: str) -> Path | None:
         value = self.text(column)

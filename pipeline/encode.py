@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from hilbert.pipeline import plan, provenance
+from hilbert.pipeline import provenance
 from hilbert.pipeline.progress import Progress, show_progress
 from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
 from hilbert.pipeline.session import Encoding, SegmentedWork, Session
@@ -67,7 +67,7 @@ def _missing(
 ) -> Missing:
     missing: dict[str, list[SegmentedWork]] = {}
     for work in works:
-        key = plan.feature_key(resolved.info, work.inputs, work.summary)
+        key = work.feature_keys.get(resolved.info.name)
         if key is not None and key not in session.store.index:
             missing.setdefault(key, []).append(work)
     return missing

@@ -6,7 +6,7 @@ model. Every document stands alone: one that fails is reported and the others ar
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -117,16 +117,17 @@ def begin(
 
 def look(session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder]) -> Outlook:
     """Read the keys of all documents, cutting those whose segments are not stored."""
-    works = segment_works(session, _read_inputs(session, corpus))
     infos = {**session.store.encoders(), **{e.info.name: e.info for e in encoders}}
+    works = segment_works(session, _read_inputs(session, corpus), infos)
     by_id = {work.document.id: work for work in works}
-    rows = (_row(session, d, by_id.get(d.id), infos) for d in corpus.documents)
+    rows = (_row(session, d, by_id.get(d.id)) for d in corpus.documents)
     return Outlook(tuple(works), tuple(rows), infos)
 
 
 def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
     """Keys of the documents whose files can be read; the others fail."""
     works = []
+    options = asdict(session.options.segments)
     for document in corpus.documents:
         usable = _without_absent(session, document)
         try:
@@ -134,7 +135,7 @@ def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
         except DocumentError as error:
             session.failures[document.id] = str(error)
             continue
-        components = plan.segment_components(usable, inputs, session.options.segments)
+        components = plan.segment_components(usable, inputs, options)
         works.append(Work(usable, inputs, components, keys.segment_key(components)))
     return works
 
@@ -176,6 +177,8 @@ def _stored(session: Session, row: Row) -> Row:
     """The row without what is not in the store, and with the reason."""
     index = session.store.index
     failure = session.failures.get(row.id)
+    if failure is None and all(key in index for key in keys_of_row(row)):
+        return row
     if row.segment_key is None or row.segment_key not in index:
         return replace(row, segment_key=None, feature_keys={}, failure=failure)
     found = {name: key for name, key in row.feature_keys.items() if key in index}
@@ -201,22 +204,16 @@ def _report(session: Session, corpus: Corpus, outlook: Outlook, damaged: int) ->
     )
 
 
-def _row(
-    session: Session,
-    document: Document,
-    work: SegmentedWork | None,
-    encoders: Mapping[str, EncoderInfo],
-) -> Row:
+def _row(session: Session, document: Document, work: SegmentedWork | None) -> Row:
     """The manifest's row of a document, with the keys of all its features."""
-    row = Row(document.id, document.group or document.id, document.columns)
-    if work is None:
-        former = session.former.get(document.id)
-        if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
-            return row
-        # its input is missing, what is stored of it is not
-        return replace(former, group=row.group, columns=row.columns)
-    found = plan.feature_keys(encoders, work.inputs, work.summary)
-    return replace(row, segment_key=work.segment_key, feature_keys=found)
+    group = document.group or document.id
+    if work is not None:
+        return Row(document.id, group, document.columns, work.segment_key, work.feature_keys)
+    former = session.former.get(document.id)
+    if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
+        return Row(document.id, group, document.columns)
+    # its input is missing, what is stored of it is not
+    return replace(former, group=group, columns=document.columns)
 
 
 def _is_absent(path: Path | None) -> bool:

@@ -1,14 +1,13 @@
 """What a document's segments and features depend on, and which of them are missing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from hilbert.stages.extract.inputs import check_file
-from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
-from hilbert.store.file_digests import FileDigests
+from hilbert.store.file_digests import FileDigests, digest_file
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document, EncoderInfo
 
@@ -41,23 +40,30 @@ def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs
 
 
 def _digest(path: Path, what: str, digests: FileDigests) -> str:
-    check_file(path, what)  # before reading: a pipe would never end
+    def read(path: Path) -> str:
+        check_file(path, what)  # before reading: a pipe would never end
+        return digest_file(path)
+
     try:
-        return digests.of(path)
+        return digests.derived(path, "", read)
     except OSError as error:
+        check_file(path, what)
         raise DocumentError(
             f"the {what} file {path.name} cannot be read ({error.strerror})"
         ) from error
 
 
 def segment_components(
-    document: Document, inputs: Inputs, config: SegmentConfig
+    document: Document, inputs: Inputs, options: Mapping[str, object]
 ) -> dict[str, object]:
-    """All that decides the segments of a document, by name."""
+    """All that decides the segments of a document, by name.
+
+    `options` are those of the `SegmentConfig`, as a mapping made once for all documents.
+    """
     return {
         "audio": inputs.audio,
         "transcript": inputs.transcript,
-        "options": asdict(config),
+        "options": options,
         "start": document.start_s,
         "end": document.end_s,
         "exclude": document.exclude,

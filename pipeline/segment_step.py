@@ -1,7 +1,7 @@
 """Cut the documents whose segments are not stored yet."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from hilbert.pipeline import plan, provenance
@@ -13,12 +13,14 @@ from hilbert.stages.extract.transcripts.transcript import parse_transcript, read
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import Document, Segment
+from hilbert.store.types import Document, EncoderInfo, Segment
 
 CHANGED = "its files changed while they were read; run the command again"
 
 
-def segment_works(session: Session, works: Sequence[Work]) -> list[SegmentedWork]:
+def segment_works(
+    session: Session, works: Sequence[Work], encoders: Mapping[str, EncoderInfo]
+) -> list[SegmentedWork]:
     """Store the segments of `works` that are missing; leaves out the documents that fail."""
     index = session.store.index
     missing = [work for work in works if work.segment_key not in index]
@@ -30,7 +32,13 @@ def segment_works(session: Session, works: Sequence[Work]) -> list[SegmentedWork
         if summary is not None:
             found.append(
                 SegmentedWork(
-                    work.document, work.inputs, work.components, work.segment_key, summary, stored
+                    work.document,
+                    work.inputs,
+                    work.components,
+                    work.segment_key,
+                    summary,
+                    stored,
+                    plan.feature_keys(encoders, work.inputs, summary),
                 )
             )
     return found

@@ -62,10 +62,20 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class SegmentedWork(Work):
-    """A document whose segments are known; `stored` before this extraction or cut by it."""
+    """A document whose segments are known.
+
+    Attributes
+    ----------
+    summary : SegmentSummary
+    stored : bool
+        Whether they were in the store before this extraction.
+    feature_keys : mapping of str to str
+        Keys of its features by the encoder's name, whether they are stored or not.
+    """
 
     summary: SegmentSummary
     stored: bool
+    feature_keys: Mapping[str, str]
 
 
 @dataclass(slots=True)

@@ -65,13 +65,28 @@ def open_store(path: str | Path) -> "FeatureStore":
     StoreError
         If there is no store, or it is of a newer format.
     """
-    place = Path(path)
+    files, form, name = _find(Path(path))
+    return FeatureStore(files, form, _read_root(files, form, name), name)
+
+
+def read_root(path: str | Path) -> Root:
+    """What was decided when the store at `path` was created; reads nothing else of it.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or it is of a newer format.
+    """
+    return _read_root(*_find(Path(path)))
+
+
+def _find(place: Path) -> tuple[Files, Format, str]:
+    """Files, format and name of the store at a place."""
     form = format_at(place)
     name = place.resolve().name
     if form is None:
         raise _no_store(name)
-    files = LocalFiles(place)
-    return FeatureStore(files, form, _read_root(files, form, name), name)
+    return LocalFiles(place), form, name
 
 
 def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
@@ -194,8 +209,10 @@ class FeatureStore:
     def refresh(self) -> None:
         """See what other writers have committed and published since."""
         self.index.refresh()
-        for name in ("_latest", "_rows"):
-            self.__dict__.pop(name, None)
+        known = self.__dict__.get("_latest")  # a generation never changes
+        if known is not None and generations(self.records)[-1:] != [known.generation]:
+            for name in ("_latest", "_rows"):
+                self.__dict__.pop(name, None)
 
     def _place(self, key: str | None) -> Place:
         place = None if key is None else self.index.find(key)

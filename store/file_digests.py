@@ -17,7 +17,14 @@ from typing import Self
 
 from hilbert.store.keys import DIGEST_BYTES
 
+Stamp = tuple[int, int, int, int]
+"""Size, modification time, change time and inode of a file."""
+
 SETTLED_NS = 2_000_000_000
+FEW = 32
+"""Files that are looked up one by one before the whole cache is read."""
+
+_SELECT = "SELECT path, size, mtime_ns, ctime_ns, inode, digest FROM files"
 _READ_BYTES = 1 << 20
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
@@ -58,14 +65,15 @@ class FileDigests:
 
     def __init__(self, *, rehash: bool = False) -> None:
         self._rehash = rehash
-        self._known: dict[bytes, tuple[tuple[int, int, int, int], str]] = {}
-        self._learnt: dict[bytes, tuple[tuple[int, int, int, int], str]] = {}
+        self._db: sqlite3.Connection | None = None
+        self._asked = 0
+        self._known: dict[bytes, tuple[Stamp, str]] = {}
+        self._learnt: dict[bytes, tuple[Stamp, str]] = {}
 
     def __enter__(self) -> Self:
         if not self._rehash:
-            with suppress(sqlite3.Error, OSError), closing(_connect()) as db:
-                rows = db.execute("SELECT path, size, mtime_ns, ctime_ns, inode, digest FROM files")
-                self._known = {row[0]: (row[1:5], row[5]) for row in rows}
+            with suppress(sqlite3.Error, OSError):
+                self._db = _connect()
         return self
 
     def __exit__(
@@ -74,6 +82,9 @@ class FileDigests:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
         if not self._learnt:
             return
         rows = [(path, *stamp, known) for path, (stamp, known) in self._learnt.items()]
@@ -109,15 +120,29 @@ class FileDigests:
         # as bytes: a path need not be text
         name = os.fsencode(path.absolute()) + (f"\n{kind}".encode() if kind else b"")
         before = _stamp(path)
-        if (known := self._known.get(name)) and known[0] == before:
+        if (known := self._find(name)) and known[0] == before:
             return known[1]
         found = compute(path)
         if _stamp(path) == before and _is_settled(before):
             self._known[name] = self._learnt[name] = (before, found)
         return found
 
+    def _find(self, name: bytes) -> tuple[Stamp, str] | None:
+        """What is remembered of a file: asked for alone at first, then all is read at once."""
+        if self._db is not None and name not in self._known:
+            self._asked += 1
+            with suppress(sqlite3.Error):
+                few = self._asked <= FEW
+                where, values = (" WHERE path = ?", (name,)) if few else ("", ())
+                rows = self._db.execute(_SELECT + where, values)
+                self._known = {row[0]: (row[1:5], row[5]) for row in rows} | self._known
+            if not few:
+                self._db.close()
+                self._db = None
+        return self._known.get(name)
 
-def _is_settled(stamp: tuple[int, int, int, int]) -> bool:
+
+def _is_settled(stamp: Stamp) -> bool:
     """Whether a later change is sure to get another change time than the one in `stamp`.
 
     Clocks of file systems advance in steps of up to two seconds.
@@ -125,8 +150,8 @@ def _is_settled(stamp: tuple[int, int, int, int]) -> bool:
     return time.time_ns() - stamp[2] > SETTLED_NS
 
 
-def _stamp(path: Path) -> tuple[int, int, int, int]:
-    stat = path.stat()
+def _stamp(path: Path) -> Stamp:
+    stat = os.stat(path)
     return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 

@@ -73,7 +73,7 @@ def merge(old: Manifest, new: Manifest, *, prune: bool = False) -> Manifest:
 
 
 def _merge_row(old: Row | None, new: Row, kept: set[str]) -> Row:
-    if old is None:
+    if old is None or old == new:
         return new
     if old.segment_key != new.segment_key:
         return new
@@ -81,6 +81,8 @@ def _merge_row(old: Row | None, new: Row, kept: set[str]) -> Row:
 
 
 def _keep_features(row: Row, kept: set[str]) -> Row:
+    if kept.issuperset(row.feature_keys):
+        return row
     return replace(row, feature_keys={k: v for k, v in row.feature_keys.items() if k in kept})
 
 

@@ -1,5 +1,6 @@
 """Keys: equal inputs have equal keys, different ones different keys, in every process."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -101,3 +102,8 @@ def test_boundaries_ignore_texts_and_texts_ignore_times() -> None:
     assert keys.boundaries_digest(one) == keys.boundaries_digest(reworded)
     assert keys.boundaries_digest(one) != keys.boundaries_digest(retimed)
     assert keys.boundaries_digest(one) != keys.boundaries_digest(other_speaker)
+
+
+@given(plain)
+def test_canonical_is_the_json_of_the_standard_library(value: object) -> None:
+    assert keys.canonical(value) == json.dumps(value, sort_keys=True, separators=(",", ":"))
