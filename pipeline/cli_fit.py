@@ -11,8 +11,7 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.progress import show_progress
-from hilbert.stages.fit.config import ObjectiveConfig, TrainConfig
-from hilbert.stages.fit.splits import SplitConfig
+from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
 
 
 @click.command("fit")

@@ -25,11 +25,11 @@ from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.compare import judge
-from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.crossval import HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import check_features
 from hilbert.stages.fit.metrics import evaluate
-from hilbert.stages.fit.splits import SplitConfig, check_classes, make_folds
+from hilbert.stages.fit.splits import check_classes, make_folds
 from hilbert.stages.fit.train import train_hilbert
 from hilbert.store import keys
 from hilbert.store.errors import FitError
