@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import click
 
@@ -51,7 +52,13 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(hilbert.__version__, prog_name="hilbert")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
-def main(debug: bool) -> None:
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The project file.  [default: hilbert.toml, if there is one]",
+)
+def main(debug: bool, project: Path | None) -> None:
     """Document-level representations of long speech recordings, and predictions from them.
 
     In a folder with a corpus.csv: `hilbert extract`, then `hilbert fit --target LABEL`.

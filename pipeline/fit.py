@@ -65,7 +65,9 @@ def fit(
     run_dir: Path | None,
     options: FitOptions,
     *,
+    runs: Path = Path("runs"),
     overwrite: bool = False,
+    only_stale: bool = False,
     step: Step | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Evaluate HILBERT and its baselines on the same folds, then train it on all documents.
@@ -73,7 +75,10 @@ def fit(
     Parameters
     ----------
     run_dir : Path, optional
-        Where the run is written; by default a folder of its own below ``runs``.
+        Where the run is written; by default a folder of its own below `runs`.
+    overwrite : bool
+        Replace the run that is there; with `only_stale`, unless it is of the same data and
+        options.
 
     Returns
     -------
@@ -99,8 +104,8 @@ def fit(
     check_features(documents)
     key = fit_key(chosen, target, options)
     gaps = describe_gaps(chosen, manifest, target)
-    run_dir = run_dir or Path("runs") / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
-    if not overwrite and (old := finished_run(run_dir, key)) is not None:
+    run_dir = run_dir or runs / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
+    if (only_stale or not overwrite) and (old := finished_run(run_dir, key)) is not None:
         return run_dir, old
     check_free(run_dir, overwrite=overwrite)
     train = replace(options.train, device=choose_device(options.train.device))
