@@ -9,6 +9,8 @@ import click
 import hilbert
 
 COMMANDS = {
+    "init": "Write a commented hilbert.toml for the corpus in this folder.",
+    "run": "Bring everything that hilbert.toml declares up to date: features, then every run.",
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
     "predict": "Score new recordings with a run's model.",
@@ -61,7 +63,8 @@ class _Commands(click.Group):
 def main(debug: bool, project: Path | None) -> None:
     """Document-level representations of long speech recordings, and predictions from them.
 
-    In a folder with a corpus.csv: `hilbert extract`, then `hilbert fit --target LABEL`.
+    In a folder with a corpus.csv: `hilbert init`, then `hilbert run`; or one step at a time,
+    `hilbert extract`, then `hilbert fit --target LABEL`.
     """
 
 
