@@ -34,6 +34,9 @@ device_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
 )
+prune_option = click.option(
+    "--prune", is_flag=True, help="Drop documents that the corpus no longer has."
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -58,6 +61,12 @@ def project_path() -> Path:
     return path or Path(PROJECT_FILE)
 
 
+def in_project(command: str) -> str:
+    """What to type for a command on the project of this call."""
+    named = click.get_current_context().find_root().params.get("project")
+    return f"hilbert --project {named} {command}" if named else f"hilbert {command}"
+
+
 def open_project(*, required: bool = False) -> "Project":
     """What the project file of this call declares; all defaults if there is none.
 
@@ -73,8 +82,7 @@ def open_project(*, required: bool = False) -> "Project":
     if path.exists():
         return read_project(path)
     if required or path != Path(PROJECT_FILE):
-        option = "" if path == Path(PROJECT_FILE) else f"--project {path} "
-        raise ProjectError(f"there is no {path.name}; `hilbert {option}init` writes one")
+        raise ProjectError(f"there is no {path.name}; `{in_project('init')}` writes one")
     return Project()
 
 

@@ -65,7 +65,7 @@ from hilbert.store.errors import HilbertError
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
-@click.option("--prune", is_flag=True, help="Drop documents that the corpus no longer has.")
+@common.prune_option
 @common.json_option
 def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
     """Encode CORPUS (default: that of hilbert.toml, else corpus.csv) into a feature store.
@@ -131,6 +131,6 @@ def _encoders(
 def _next(project: Project, corpus: Corpus) -> str:
     """The command that fits what was encoded."""
     if project.targets and not common.is_given("store"):
-        return "hilbert run"
+        return common.in_project("run")
     target = f" --target {corpus.columns[0]}" if len(corpus.columns) > 1 else ""
     return f"hilbert fit --store {project.store}{target}"

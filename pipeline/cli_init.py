@@ -11,7 +11,7 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.guess_project import find_corpus, guess_encoders, guess_targets
-from hilbert.pipeline.project import PROJECT_FILE, Project
+from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_template import render
 from hilbert.pipeline.run_directory import whole_file
 from hilbert.store.errors import ProjectError
@@ -92,6 +92,5 @@ def _echo(found: Found, path: Path, draft: str | None) -> None:
 
 
 def _next(found: Found, path: Path) -> str:
-    name = "" if path == Path(PROJECT_FILE) else f"--project {path} "
     first = "" if found.project.targets else f"name the targets in {path}, then "
-    return f"{first}hilbert {name}run"
+    return first + common.in_project("run")

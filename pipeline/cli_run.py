@@ -18,10 +18,11 @@ from hilbert.store.errors import FitError
 
 
 @click.command("run")
+@common.prune_option
 @common.workers_option
 @common.device_option
 @common.json_option
-def command(device: str, workers: int | None, as_json: bool) -> None:
+def command(device: str, workers: int | None, as_json: bool, **_: object) -> None:
     """Bring everything that hilbert.toml declares up to date.
 
     Encodes what changed in the corpus, then fits every target whose data or options changed,
@@ -29,7 +30,7 @@ def command(device: str, workers: int | None, as_json: bool) -> None:
     Exit code 3: some documents failed; the targets are fitted without them.
     """
     project = common.open_project(required=True)
-    options = replace(project.extract_options(), device=device)
+    options = common.override(project.extract_options())
     done = encode_corpus(project, options, drop_unwanted=True)
     if not as_json:
         extract_output.echo(done.report, project.store)
@@ -78,6 +79,6 @@ def _echo(target: str, run: Fitted) -> None:
 
 def _echo_next(runs: dict[str, Fitted]) -> None:
     if not runs:
-        click.echo("The project names no targets, so nothing was fitted.")
+        click.echo("The project names no targets, so nothing was fitted; name them in its file.")
     for run in list(runs.values())[:1]:
         fit_output.echo_next(run.run_dir)

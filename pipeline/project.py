@@ -36,7 +36,7 @@ class FitSection:
     """What a fit uses of the store."""
 
     encoders: tuple[str, ...] = ()
-    """Encoders whose features are used; none means all of them."""
+    """Names of the encoders whose features are used; none means all."""
     strict: bool = False
     """Refuse to fit if any document is left out."""
 

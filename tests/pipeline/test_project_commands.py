@@ -115,7 +115,9 @@ class TestInit:
     def test_a_project_file_elsewhere_finds_its_corpus(self, folder: Path) -> None:
         (folder / "study").mkdir()
         write_table(folder / "study/corpus.csv")
-        assert said("--project", "study/p.toml", "init")["corpus"] == "corpus.csv"
+        written = run("--project", "study/p.toml", "init").stdout
+        assert written.endswith("Next: name the targets in study/p.toml, then"
+                                " hilbert --project study/p.toml run\n")  # fmt: skip
         assert read_project(Path("study/p.toml")).corpus == Path("study/corpus.csv")
 
 
@@ -191,6 +193,14 @@ class TestRun:
         found = said(*self.ARGUMENTS, expect=3)
         assert [failed["id"] for failed in found["extract"]["failed"]] == ["x"]
         assert found["runs"]["mood"]["documents"] == 8
+
+    def test_a_document_that_left_the_corpus_is_fitted_until_it_is_pruned(
+        self, declared: Project
+    ) -> None:
+        said(*self.ARGUMENTS)
+        declared.write_table(declared.rows()[:-1])
+        assert said(*self.ARGUMENTS)["runs"]["mood"]["documents"] == 8
+        assert said(*self.ARGUMENTS, "--prune")["runs"]["mood"]["documents"] == 7
 
     def test_a_fit_that_is_not_possible_names_the_target_and_the_key(
         self, declared: Project
