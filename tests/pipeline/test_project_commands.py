@@ -224,10 +224,18 @@ class TestFlags:
 
     def test_a_flag_that_repeats_the_default_overrides_too(self, declared: Project) -> None:
         said("extract")
-        write_file(declared, more=QUICK.replace("folds = 2", "folds = 3"))
         arguments = ("fit", "--workers", "1", "--device", "cpu", "--target", "mood")
-        assert said(*arguments)["folds"] == 3
-        assert said(*arguments, "--folds", "4", "--repeats", "1")["folds"] == 4
+        assert said(*arguments, "--run-dir", "a")["folds"] == 2
+        assert said(*arguments, "--run-dir", "b", "--repeats", "5")["folds"] == 2 * 5
+
+    def test_a_run_without_a_folder_of_its_own_goes_below_the_projects(
+        self, declared: Project
+    ) -> None:
+        said("extract")
+        file = declared.folder / "hilbert.toml"
+        file.write_text("runs = 'results'\n" + file.read_text())
+        found = said("fit", "--workers", "1", "--device", "cpu", "--target", "mood")
+        assert found["run"].startswith("results/mood-")
 
     def test_leaving_a_modality_out_needs_no_change_of_the_file(self, declared: Project) -> None:
         done = run("extract", "--no-text")
