@@ -1,14 +1,13 @@
 """Which encoders an extraction runs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import (
-    EncoderOptions,
+    EncoderChoice,
     Precision,
     best_audio_precision,
 )
@@ -22,38 +21,40 @@ DEFAULT_ENCODERS: dict[Modality, str] = {"audio": "whisper", "text": "minilm"}
 
 
 def choose_encoders(
-    corpus: Corpus, options: ExtractOptions, precision: Precision
+    corpus: Corpus,
+    options: ExtractOptions,
+    precision: Precision,
+    *,
+    drop_unwanted: bool = False,
 ) -> tuple[ResolvedEncoder, ...]:
     """Encoders to run: those named, and the default for a modality without one.
+
+    Parameters
+    ----------
+    drop_unwanted : bool
+        Leave out, rather than refuse, a named one of a modality that is not to be encoded.
 
     Raises
     ------
     HilbertError
         If one is not to be had, two have one name, or none is left to run.
     """
-    if options.encoding != EncoderOptions() and not options.encoders:
-        raise HilbertError(
-            "--layer, --pooling and --context apply to the encoders named; add --encoder whisper"
-        )
-    named = [
-        resolve_encoder(name, replace(options.encoding, precision=precision))
-        for name in options.encoders
-    ]
-    covered = {encoder.info.modality for encoder in named}
-    wanted: dict[Modality, bool] = {
-        "audio": options.audio and any(d.audio for d in corpus.documents),
-        "text": options.text and any(d.transcript or d.text for d in corpus.documents),
-    }
-    if unwanted := [
-        e for e in named if not {"audio": options.audio, "text": options.text}[e.info.modality]
-    ]:
+    named = [_resolve(choice, precision) for choice in options.encoders]
+    if drop_unwanted:
+        named = [e for e in named if _is_wanted(e, options)]
+    elif unwanted := [e for e in named if not _is_wanted(e, options)]:
         info = unwanted[0].info
         raise HilbertError(
             f"--encoder {info.name} is an encoder of {info.modality}, which"
             f" --no-{info.modality} leaves out; drop one of the two"
         )
+    covered = {encoder.info.modality for encoder in named}
+    wanted: dict[Modality, bool] = {
+        "audio": options.audio and any(d.audio for d in corpus.documents),
+        "text": options.text and any(d.transcript or d.text for d in corpus.documents),
+    }
     defaults = [
-        resolve_encoder(DEFAULT_ENCODERS[modality], EncoderOptions(precision=precision))
+        _resolve(EncoderChoice(DEFAULT_ENCODERS[modality]), precision)
         for modality, want in wanted.items()
         if want and modality not in covered
     ]
@@ -63,6 +64,14 @@ def choose_encoders(
     if not names:
         raise HilbertError("nothing to encode: the corpus has no audio and no text left to do")
     return (*named, *defaults)
+
+
+def _is_wanted(encoder: ResolvedEncoder, options: ExtractOptions) -> bool:
+    return options.audio if encoder.info.modality == "audio" else options.text
+
+
+def _resolve(choice: EncoderChoice, precision: Precision) -> ResolvedEncoder:
+    return resolve_encoder(choice.name, choice.options(precision))
 
 
 def store_precision(store_path: Path) -> Precision:

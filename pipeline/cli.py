@@ -2,12 +2,15 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import click
 
 import hilbert
 
 COMMANDS = {
+    "init": "Write a commented hilbert.toml for the corpus in this folder.",
+    "run": "Bring everything that hilbert.toml declares up to date: features, then every run.",
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
     "predict": "Score new recordings with a run's model.",
@@ -51,10 +54,17 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(hilbert.__version__, prog_name="hilbert")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
-def main(debug: bool) -> None:
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The project file.  [default: hilbert.toml, if there is one]",
+)
+def main(debug: bool, project: Path | None) -> None:
     """Document-level representations of long speech recordings, and predictions from them.
 
-    In a folder with a corpus.csv: `hilbert extract`, then `hilbert fit --target LABEL`.
+    In a folder with a corpus.csv: `hilbert init`, then `hilbert run`; or one step at a time,
+    `hilbert extract`, then `hilbert fit --target LABEL`.
     """
 
 

@@ -3,13 +3,21 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from hilbert.pipeline.project import Project
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+Config = TypeVar("Config", bound="DataclassInstance")
 
 FAILED_DOCUMENTS = 3
 """Exit code: done, but some documents failed."""
@@ -26,6 +34,15 @@ device_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
 )
+prune_option = click.option(
+    "--prune", is_flag=True, help="Drop documents that the corpus no longer has."
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=None,
+    help="Processes that fit folds; the numbers do not depend on it.  [default: the processors]",
+)
 
 
 def option(flag: str, config: type, name: str, help: str, **more: Any) -> Decorator:
@@ -36,10 +53,49 @@ def option(flag: str, config: type, name: str, help: str, **more: Any) -> Decora
     return click.option(flag, name, default=default, show_default=True, help=help, **more)
 
 
-def pick(config: type, options: Mapping[str, Any]) -> Any:
-    """`config` filled with those of `options` that are its fields."""
-    names = {f.name for f in fields(config)}
-    return config(**{name: value for name, value in options.items() if name in names})
+def project_path() -> Path:
+    """The project file of this call, whether it is there or not."""
+    from hilbert.pipeline.project import PROJECT_FILE
+
+    path: Path | None = click.get_current_context().find_root().params.get("project")
+    return path or Path(PROJECT_FILE)
+
+
+def in_project(command: str) -> str:
+    """What to type for a command on the project of this call."""
+    named = click.get_current_context().find_root().params.get("project")
+    return f"hilbert --project {named} {command}" if named else f"hilbert {command}"
+
+
+def open_project(*, required: bool = False) -> "Project":
+    """What the project file of this call declares; all defaults if there is none.
+
+    Raises
+    ------
+    ProjectError
+        If the file is unsound; or missing, though `required` or named by ``--project``.
+    """
+    from hilbert.pipeline.project import PROJECT_FILE, Project, read_project
+    from hilbert.store.errors import ProjectError
+
+    path = project_path()
+    if path.exists():
+        return read_project(path)
+    if required or path != Path(PROJECT_FILE):
+        raise ProjectError(f"there is no {path.name}; `{in_project('init')}` writes one")
+    return Project()
+
+
+def override(config: Config) -> Config:
+    """`config`, but with the value of each flag of this call that has the name of a field."""
+    flags = click.get_current_context().params
+    return replace(config, **{f.name: flags[f.name] for f in fields(config) if is_given(f.name)})
+
+
+def is_given(name: str) -> bool:
+    """Whether a flag stands on the command line, be it with its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
 
 
 def print_json(value: Mapping[str, Any]) -> None:

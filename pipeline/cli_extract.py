@@ -1,52 +1,57 @@
 """Flags of `hilbert extract`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.pipeline import extract_output
 from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
 from hilbert.pipeline.cli_common import option
-from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
-from hilbert.stages.extract.encoders.base import EncoderOptions
+from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.store.errors import HilbertError
 
 
 @click.command("extract")
-@click.argument("corpus", type=click.Path(path_type=Path), default="corpus.csv")
-@click.option(
+@click.argument("corpus", type=click.Path(path_type=Path), required=False)
+@option(
     "--store",
+    Project,
+    "store",
+    "The feature store to bring up to date.",
     type=click.Path(path_type=Path),
-    default="feats.zarr",
-    show_default=True,
-    help="The feature store to bring up to date.",
 )
 @click.option(
     "--encoder",
-    "encoders",
+    "names",
     multiple=True,
     metavar="NAME",
     help="whisper, minilm, a Hugging Face id, or a folder; may be repeated. A modality that"
     " no --encoder names uses its default: whisper for audio, minilm for text.",
 )
-@click.option("--no-audio", is_flag=True, help="Leave recordings out.")
-@click.option("--no-text", is_flag=True, help="Leave transcripts out.")
+@option("--audio/--no-audio", ExtractOptions, "audio", "Encode recordings, or leave them out.")
+@option("--text/--no-text", ExtractOptions, "text", "Encode transcripts, or leave them out.")
 @common.device_option
-@option("--layer", EncoderOptions, "layer", "Hidden layer of the encoders named; -1 is the last.")
+@option("--layer", EncoderChoice, "layer", "Hidden layer of the encoders named; -1 is the last.")
 @option(
     "--pooling",
-    EncoderOptions,
+    EncoderChoice,
     "pooling",
     "Over the frames or tokens of a segment.",
     type=click.Choice(["mean", "mean+std"]),
 )
 @option(
     "--context",
-    EncoderOptions,
+    EncoderChoice,
     "context",
     "Segments of one speaker share the audio encoder's window, or each has its own.",
     type=click.Choice(["packed", "isolated"]),
@@ -60,72 +65,72 @@ from hilbert.stages.extract.segment import SegmentConfig
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
-@click.option("--prune", is_flag=True, help="Drop documents that the corpus no longer has.")
+@common.prune_option
 @common.json_option
-def command(corpus: Path, store: Path, as_json: bool, **flags: Any) -> None:
-    """Encode CORPUS (default corpus.csv) into a feature store.
+def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
+    """Encode CORPUS (default: that of hilbert.toml, else corpus.csv) into a feature store.
 
     Only documents whose audio, transcript, segmenting or encoder changed are run again, and
     a run that was stopped goes on where it was. Exit code 3: some documents failed; they are
     listed, and the next call tries just those.
     """
-    options = ExtractOptions(
-        audio=not flags.pop("no_audio"),
-        text=not flags.pop("no_text"),
-        encoding=common.pick(EncoderOptions, flags),
-        segments=common.pick(SegmentConfig, flags),
-        **{name: flags[name] for name in _PLAIN},
+    project = common.override(common.open_project())
+    options = replace(
+        common.override(project.extract_options()),
+        encoders=_encoders(project.encoders, names),
+        segments=common.override(project.segments),
     )
-    table = read_corpus(corpus)
-    encoders = choose_encoders(table, options, store_precision(store))
-    report = extract(table, store, encoders, options)
+    done = encode_corpus(project, options, drop_unwanted=not names)
     if as_json:
-        common.print_json(_as_json(report))
+        common.print_json(extract_output.as_json(done.report))
     else:
-        _print(report, store, table.columns)
-    if report.failed:
+        extract_output.echo(done.report, project.store)
+        click.echo(f"Next: {_next(project, done.corpus)}")
+    if done.report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
 
 
-_PLAIN = ("encoders", "device", "rehash", "prune", "commit_every_s")
+class Encoded(NamedTuple):
+    """A corpus, the encoders that were run on it, and what they did."""
+
+    corpus: Corpus
+    encoders: tuple[ResolvedEncoder, ...]
+    report: ExtractReport
 
 
-def _as_json(report: ExtractReport) -> dict[str, Any]:
-    return {
-        "documents": report.documents,
-        "encoded": dict(report.encoded),
-        "skipped": report.skipped,
-        "failed": [{"id": name, "reason": reason} for name, reason in report.failed],
-        "seconds": common.seconds_since_start(),
-        "audio_seconds": report.audio_seconds,
-        "generation": report.generation,
-        "kept": report.kept,
-        "damaged": report.damaged,
-    }
+def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: bool) -> Encoded:
+    """Bring the project's store up to date with its corpus.
+
+    Parameters
+    ----------
+    drop_unwanted : bool
+        Leave out, rather than refuse, encoders of a modality that is not to be encoded.
+    """
+    corpus = read_corpus(project.corpus)
+    precision = store_precision(project.store)
+    encoders = choose_encoders(corpus, options, precision, drop_unwanted=drop_unwanted)
+    return Encoded(corpus, encoders, extract(corpus, project.store, encoders, options))
 
 
-def _print(report: ExtractReport, store: Path, columns: tuple[str, ...]) -> None:
-    seconds = common.seconds_since_start()
-    counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
-    click.echo(f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date.")
-    if report.audio_seconds:
-        speed = report.audio_seconds / seconds
-        click.echo(
-            f"{report.audio_seconds / 3600:.2f} h of speech in {seconds:.0f} s:"
-            f" {speed:.0f} times real time."
+def _encoders(
+    declared: tuple[EncoderChoice, ...], names: tuple[str, ...]
+) -> tuple[EncoderChoice, ...]:
+    """Encoders named by flags, else by the file; with the flags that say how to run them.
+
+    One that both name is run as the file says, so that leaving out another changes nothing.
+    """
+    known = {choice.name: choice for choice in declared}
+    chosen = tuple(known.get(name, EncoderChoice(name)) for name in names) or declared
+    if not chosen and any(map(common.is_given, ("layer", "pooling", "context"))):
+        raise HilbertError(
+            "--layer, --pooling and --context apply to the encoders named; add --encoder whisper"
         )
-    if report.kept:
-        click.echo(
-            f"{report.kept} documents of {store.name} are not in this corpus; they are kept"
-            " (--prune drops them)."
-        )
-    if report.damaged:
-        click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
-                   " is encoded again when a corpus asks for it.")  # fmt: skip
-    if report.failed:
-        click.echo(f"{len(report.failed)} documents failed and will be tried again next time:")
-        for name, reason in report.failed:
-            click.echo(f"  {name}: {reason}")
-    click.echo(f"Features are in {store}, generation {report.generation}.")
-    target = f" --target {columns[0]}" if len(columns) > 1 else ""
-    click.echo(f"Next: hilbert fit --store {store}{target}")
+    return tuple(common.override(choice) for choice in chosen)
+
+
+def _next(project: Project, corpus: Corpus) -> str:
+    """The command that fits what was encoded."""
+    if project.targets and not common.is_given("store"):
+        return common.in_project("run")
+    target = f" --target {corpus.columns[0]}" if len(corpus.columns) > 1 else ""
+    return f"hilbert fit --store {project.store}{target}"

@@ -62,13 +62,7 @@ def read_corpus(path: Path) -> Corpus:
         a spreadsheet or an editor shows them, the header of a CSV being row 1. That a file
         named in the table is missing is no error here: the other documents can be done.
     """
-    readers: dict[str, Callable[[Path], Iterator[tuple[int, Cells]]]] = {
-        ".csv": _read_csv,
-        ".tsv": _read_csv,
-        ".jsonl": _read_jsonl,
-        ".parquet": _read_parquet,
-    }
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise CorpusError(f"{path.name} is not a .csv, .tsv, .jsonl or .parquet file")
     if not path.is_file():
@@ -276,3 +270,14 @@ def _named(cells: Iterable[tuple[str, str]]) -> Cells:
     """Cells of named columns: an index that pandas wrote has no name and is no label."""
     stripped = ((name.strip(), value) for name, value in cells)
     return {name: value for name, value in stripped if name and not _PANDAS_INDEX.match(name)}
+
+
+_READERS: dict[str, Callable[[Path], Iterator[tuple[int, Cells]]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}
+
+TABLES = tuple(_READERS)
+"""Endings of the tables that can be read."""

@@ -26,11 +26,11 @@ from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.compare import judge
-from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.crossval import HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import check_features
 from hilbert.stages.fit.metrics import evaluate
-from hilbert.stages.fit.splits import SplitConfig, check_classes, make_folds
+from hilbert.stages.fit.splits import check_classes, make_folds
 from hilbert.stages.fit.train import train_hilbert
 from hilbert.store import keys
 from hilbert.store.errors import FitError
@@ -71,7 +71,9 @@ def fit(
     run_dir: Path | None,
     options: FitOptions,
     *,
+    runs: Path = Path("runs"),
     overwrite: bool = False,
+    only_stale: bool = False,
     step: Step | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Evaluate HILBERT and its baselines on the same folds, then train it on all documents.
@@ -79,7 +81,10 @@ def fit(
     Parameters
     ----------
     run_dir : Path, optional
-        Where the run is written; by default a folder of its own below ``runs``.
+        Where the run is written; by default a folder of its own below `runs`.
+    overwrite : bool
+        Replace the run that is there; with `only_stale`, unless it is of the same data and
+        options.
 
     Returns
     -------
@@ -105,8 +110,8 @@ def fit(
     check_features(documents)
     key = fit_key(chosen.rows, encoders, target, options)
     gaps = describe_gaps(chosen, manifest, target)
-    run_dir = run_dir or Path("runs") / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
-    if not overwrite and (old := finished_run(run_dir, key)) is not None:
+    run_dir = run_dir or runs / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
+    if (only_stale or not overwrite) and (old := finished_run(run_dir, key)) is not None:
         return run_dir, old
     check_free(run_dir, overwrite=overwrite)
     pin(store.records, manifest.generation, key)

@@ -121,21 +121,21 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """A file, complete or as it was before."""
-    with _draft(path) as file:
+    with whole_file(path) as file:
         file.write(text)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A CSV, complete or as it was before, flushed to the disk."""
-    with _draft(path) as file:
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
 
 
 @contextmanager
-def _draft(path: Path) -> Iterator[TextIO]:
-    """A file to write to that becomes `path` when all is written."""
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write; it becomes `path` when all is written and flushed to the disk."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:

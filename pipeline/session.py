@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from hilbert.pipeline.plan import Inputs
-from hilbert.stages.extract.encoders.base import EncoderOptions
+from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.commits import Kind
 from hilbert.store.errors import HilbertError
@@ -22,16 +22,14 @@ from hilbert.store.types import Document
 class ExtractOptions:
     """What `hilbert extract` does; flags of the command line fill it."""
 
-    encoders: tuple[str, ...] = ()
-    """Encoders by name, id or folder; a modality without one uses its default."""
+    encoders: tuple[EncoderChoice, ...] = ()
+    """Encoders to run; a modality without one uses its default."""
     audio: bool = True
     """Encode recordings."""
     text: bool = True
     """Encode transcripts."""
     device: str = "auto"
     """Where the encoders run: auto, cpu, cuda or mps."""
-    encoding: EncoderOptions = field(default_factory=EncoderOptions)
-    """Layer, pooling and context of the encoders named in `encoders`."""
     segments: SegmentConfig = field(default_factory=SegmentConfig)
     """How recordings and transcripts are cut."""
     rehash: bool = False

@@ -12,6 +12,10 @@ class CorpusError(HilbertError):
     """The corpus table cannot be used; names the row and the column."""
 
 
+class ProjectError(HilbertError):
+    """The project file cannot be used; names the file and the key."""
+
+
 class DocumentError(HilbertError):
     """One document cannot be processed; the others can.
 

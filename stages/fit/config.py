@@ -15,6 +15,23 @@ Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
+class SplitConfig:
+    """How documents are split for evaluation."""
+
+    folds: int = 5
+    """Parts of a repeat, each tested once."""
+    repeats: int = 5
+    """How often the documents are split anew."""
+    seed: int = 0
+    """Seed of the shuffles."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("folds", 2), ("repeats", 1), ("seed", 0)):
+            value = getattr(self, name)
+            _check(value >= least, name, f"at least {least}", value)
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Shape of the network."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from hilbert.stages.fit.config import SplitConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.store.errors import FitError
 from hilbert.store.keys import digest
@@ -16,23 +17,6 @@ from hilbert.store.keys import digest
 Index = NDArray[np.int64]
 SHUFFLES = 20
 """Shuffles tried at most for a repeat, see `_full_split`."""
-
-
-@dataclass(frozen=True)
-class SplitConfig:
-    """How documents are split for evaluation."""
-
-    folds: int = 5
-    """Parts of a repeat, each tested once."""
-    repeats: int = 5
-    """How often the documents are split anew."""
-    seed: int = 0
-    """Seed of the shuffles."""
-
-    def __post_init__(self) -> None:
-        for name, least in (("folds", 2), ("repeats", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise FitError(f"--{name} must be at least {least}, not {getattr(self, name)}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,6 +53,23 @@ class EncoderOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """An encoder that is asked for; its precision is the store's to say, not the user's."""
+
+    name: str
+    """Short name (whisper, whisper-base, minilm), id on the Hugging Face hub, or a folder."""
+    layer: int = -1
+    """Hidden state to pool: 0 is the embedding's output, -1 the last layer's."""
+    pooling: Pooling = "mean+std"
+    """Over the frames or tokens of a segment."""
+    context: Context = "packed"
+    """Audio: segments of one speaker share the encoder's window, or each has its own."""
+
+    def options(self, precision: Precision) -> EncoderOptions:
+        return EncoderOptions(self.layer, self.pooling, self.context, precision)
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeJob:
     """One document to encode.
 

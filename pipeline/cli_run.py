@@ -1,0 +1,84 @@
+"""Flags of `hilbert run`."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from hilbert.pipeline import cli_common as common
+from hilbert.pipeline import extract_output, fit_output
+from hilbert.pipeline.cli_extract import encode_corpus
+from hilbert.pipeline.cli_fit import Fitted, fit_options, fit_shown
+from hilbert.pipeline.project import Project
+from hilbert.pipeline.project_errors import in_keys
+from hilbert.stages.extract.encoders.weights import ResolvedEncoder
+from hilbert.store.errors import FitError
+
+
+@click.command("run")
+@common.prune_option
+@common.workers_option
+@common.device_option
+@common.json_option
+def command(device: str, workers: int | None, as_json: bool, **_: object) -> None:
+    """Bring everything that hilbert.toml declares up to date.
+
+    Encodes what changed in the corpus, then fits every target whose data or options changed,
+    each into the folder of its name below `runs`; a run that is out of date is replaced.
+    Exit code 3: some documents failed; the targets are fitted without them.
+    """
+    project = common.open_project(required=True)
+    options = common.override(project.extract_options())
+    done = encode_corpus(project, options, drop_unwanted=True)
+    if not as_json:
+        extract_output.echo(done.report, project.store)
+    runs = {}
+    for target in project.targets:
+        runs[target] = _fit(_using(project, done.encoders), target, device, workers)
+        if not as_json:
+            _echo(target, runs[target])
+    if as_json:
+        outputs = {name: fit_output.as_json(run.run_dir, run.summary) for name, run in runs.items()}
+        common.print_json({"extract": extract_output.as_json(done.report), "runs": outputs})
+    else:
+        _echo_next(runs)
+    if done.report.failed:
+        sys.exit(common.FAILED_DOCUMENTS)
+
+
+def run_folder(runs: Path, target: str) -> Path:
+    """The folder of a target's run; a slash in the target's name makes no folder inside it."""
+    return runs / target.replace("%", "%25").replace("/", "%2F")
+
+
+def _using(project: Project, encoders: Sequence[ResolvedEncoder]) -> Project:
+    """The project, fitted from the encoders it declares and no others that the store has."""
+    names = project.fit.encoders or tuple(encoder.info.name for encoder in encoders)
+    return replace(project, fit=replace(project.fit, encoders=names))
+
+
+def _fit(project: Project, target: str, device: str, workers: int | None) -> Fitted:
+    options = fit_options(project, target, device=device, workers=workers)
+    place = run_folder(project.runs, target)
+    try:
+        return fit_shown(project, place, options, overwrite=True, only_stale=True)
+    except FitError as error:
+        raise FitError(f"target {target}: {in_keys(Project, str(error))}") from None
+
+
+def _echo(target: str, run: Fitted) -> None:
+    click.echo()
+    if run.was_there:
+        click.echo(f"{target}: the run in {run.run_dir} is up to date.")
+        click.echo(run.summary["verdict"]["sentence"])
+    else:
+        fit_output.echo(run.run_dir, run.summary)
+
+
+def _echo_next(runs: dict[str, Fitted]) -> None:
+    if not runs:
+        click.echo("The project names no targets, so nothing was fitted; name them in its file.")
+    for run in list(runs.values())[:1]:
+        fit_output.echo_next(run.run_dir)

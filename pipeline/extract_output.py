@@ -1,0 +1,48 @@
+"""What an extraction did, for people and for machines."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.extract import ExtractReport
+
+
+def as_json(report: ExtractReport) -> dict[str, Any]:
+    return {
+        "documents": report.documents,
+        "encoded": dict(report.encoded),
+        "skipped": report.skipped,
+        "failed": [{"id": name, "reason": reason} for name, reason in report.failed],
+        "seconds": common.seconds_since_start(),
+        "audio_seconds": report.audio_seconds,
+        "generation": report.generation,
+        "kept": report.kept,
+        "damaged": report.damaged,
+    }
+
+
+def echo(report: ExtractReport, store: Path) -> None:
+    seconds = common.seconds_since_start()
+    counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
+    click.echo(f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date.")
+    if report.audio_seconds:
+        speed = report.audio_seconds / seconds
+        click.echo(
+            f"{report.audio_seconds / 3600:.2f} h of speech in {seconds:.0f} s:"
+            f" {speed:.0f} times real time."
+        )
+    if report.kept:
+        click.echo(
+            f"{report.kept} documents of {store.name} are not in this corpus; they are kept"
+            " (--prune drops them)."
+        )
+    if report.damaged:
+        click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
+                   " is encoded again when a corpus asks for it.")  # fmt: skip
+    if report.failed:
+        click.echo(f"{len(report.failed)} documents failed and will be tried again next time:")
+        for name, reason in report.failed:
+            click.echo(f"  {name}: {reason}")
+    click.echo(f"Features are in {store}, generation {report.generation}.")

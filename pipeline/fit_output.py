@@ -1,0 +1,67 @@
+"""What a fit found, for people and for machines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hilbert.pipeline import cli_common as common
+
+
+def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
+             "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
+    found = {name: summary[name] for name in names}
+    return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
+
+
+def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
+    click.echo(summary["verdict"]["sentence"])
+    click.echo()
+    click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
+               f" {summary['folds']} folds")  # fmt: skip
+    click.echo(_table(summary["models"]))
+    for line in _details(summary["models"]):
+        click.echo(line)
+    if recall := summary["recall"]:
+        click.echo(f"\nHeld out, HILBERT finds a document's text from its audio and back in"
+                   f" {recall['at_1']:.1%} of cases (chance {recall['chance']:.1%}).")  # fmt: skip
+    for warning in summary["warnings"]:
+        click.echo(f"Note: {warning}")
+    click.echo(f"\nThe run is in {run_dir}: scores in metrics.json, predictions in"
+               " predictions.csv, pictures in figures/.")  # fmt: skip
+
+
+def echo_next(run_dir: Path) -> None:
+    click.echo(f"Next: hilbert predict {run_dir} NEW_CORPUS.csv --out predictions.csv")
+
+
+def _table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [f"{'model':<16}{'macro AUC':<26}{'balanced accuracy':<20}AUPRC (prevalence)"]
+    for name, scores in models.items():
+        low, high = scores["auc_macro_ci"]
+        auc = f"{_number(scores['auc_macro'])} [{_number(low)}, {_number(high)}]"
+        auprc = f"{_number(scores['auprc_macro'])} ({_number(scores['prevalence_macro'])})"
+        lines.append(f"{name:<16}{auc:<26}{_number(scores['balanced_accuracy']):<20}{auprc}")
+    return "\n".join(lines)
+
+
+def _details(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How well HILBERT finds the rarest class, and what could not be measured."""
+    own = models["hilbert"]
+    shares = {name: share for name, share in own["prevalence_class"].items() if share is not None}
+    lines = []
+    if shares:
+        rarest = min(shares, key=lambda name: shares[name])
+        scores = ", ".join(f"{model} {_number(s['auprc_class'][rarest])}"
+                           for model, s in models.items() if model != "majority")  # fmt: skip
+        lines.append(f"\nAUPRC of the rarest class, {rarest} (prevalence"
+                     f" {_number(shares[rarest])}): {scores}")  # fmt: skip
+    if own["undefined_folds"]:
+        lines.append(f"The AUC is undefined in {own['undefined_folds']} folds, which are left out.")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None or value != value else f"{value:.3f}"
