@@ -11,8 +11,11 @@ import hilbert
 COMMANDS = {
     "init": "Write a commented hilbert.toml for the corpus in this folder.",
     "run": "Bring everything that hilbert.toml declares up to date: features, then every run.",
+    "status": "What is current, stale, missing or failed, stage by stage.",
+    "why": "Why a document would be run again: what of it changed.",
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
+    "report": "Draw the figures and the page of a run anew.",
     "predict": "Score new recordings with a run's model.",
 }
 

@@ -34,6 +34,9 @@ device_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
 )
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Only tell what would be done; nothing is written."
+)
 prune_option = click.option(
     "--prune", is_flag=True, help="Drop documents that the corpus no longer has."
 )

@@ -66,6 +66,7 @@ from hilbert.store.errors import HilbertError
 )
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option
+@common.dry_run_option
 @common.json_option
 def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
     """Encode CORPUS (default: that of hilbert.toml, else corpus.csv) into a feature store.
@@ -85,7 +86,8 @@ def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
         common.print_json(extract_output.as_json(done.report))
     else:
         extract_output.echo(done.report, project.store)
-        click.echo(f"Next: {_next(project, done.corpus)}")
+        if not options.dry_run:
+            click.echo(f"Next: {_next(project, done.corpus)}")
     if done.report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
 

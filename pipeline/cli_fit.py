@@ -17,7 +17,7 @@ from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
 from hilbert.store.errors import FitError
 
 if TYPE_CHECKING:
-    from hilbert.pipeline.fit import FitOptions
+    from hilbert.pipeline.fit_plan import FitOptions, Foreseen
 
 
 @click.command("fit")
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Where the run is written.  [default: runs/TARGET-DATE-TIME]",
+    help="Where the run is written.  [default: runs/TARGET-KEY]",
 )
 @click.option(
     "--encoder",
@@ -75,7 +75,13 @@ if TYPE_CHECKING:
 @option("--cka-weight", ObjectiveConfig, "cka_weight", "Weight of 1 - CKA.")
 @option("--balance-weight", ObjectiveConfig, "balance_weight", "Weight of information balance.")
 @option("--strict/--no-strict", FitSection, "strict", "Refuse to fit if any document is left out.")
+@click.option(
+    "--generation",
+    type=click.IntRange(1),
+    help="Fit from this generation of the store, as it was.  [default: the latest]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run-dir.")
+@common.dry_run_option
 @common.workers_option
 @common.device_option
 @common.json_option
@@ -83,7 +89,9 @@ def command(
     target: str | None,
     run_dir: Path | None,
     names: tuple[str, ...],
+    generation: int | None,
     overwrite: bool,
+    dry_run: bool,
     workers: int | None,
     device: str,
     as_json: bool,
@@ -97,6 +105,10 @@ def command(
     project = _with_flags(common.open_project(), names)
     target = target or _only_target(project)
     options = fit_options(project, target, device=device, workers=workers)
+    options = replace(options, generation=generation)
+    if dry_run:
+        fit_output.show_foreseen(foresee(project, run_dir, options), as_json=as_json)
+        return
     done = fit_shown(project, run_dir, options, overwrite=overwrite)
     if as_json:
         common.print_json(fit_output.as_json(done.run_dir, done.summary))
@@ -124,11 +136,19 @@ def fit_shown(project: Project, run_dir: Path | None, options: "FitOptions", **h
     return Fitted(place, summary, was_there=progress.done == 0)
 
 
+def foresee(project: Project, run_dir: Path | None, options: "FitOptions") -> "Foreseen":
+    """What the fit of one target would do."""
+    from hilbert.pipeline.fit_plan import foresee_fit
+    from hilbert.store.feature_store import open_store
+
+    return foresee_fit(open_store(project.store), run_dir, options, runs=project.runs)
+
+
 def fit_options(
     project: Project, target: str | None, *, device: str, workers: int | None
 ) -> "FitOptions":
     """Options of the fit of one target of a project."""
-    from hilbert.pipeline.fit import FitOptions
+    from hilbert.pipeline.fit_plan import FitOptions
 
     return FitOptions(
         target=target,

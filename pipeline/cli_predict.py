@@ -25,23 +25,34 @@ from hilbert.pipeline import cli_common as common
     help="Folder of an encoder that the run names but that is not found here.",
 )
 @common.device_option
+@common.dry_run_option
 @common.json_option
 def command(
-    run: Path, corpus: Path, out: Path, locations: tuple[str, ...], device: str, as_json: bool
+    run: Path,
+    corpus: Path,
+    out: Path,
+    locations: tuple[str, ...],
+    device: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Score the documents of CORPUS (default corpus.csv) with the model of RUN.
 
     Features are extracted with the run's own encoders into OUT.feats.zarr; a second call
     extracts only what is new. Exit code 3: some documents failed and have no row.
     """
+    from hilbert.pipeline import extract_output
     from hilbert.pipeline.corpus import read_corpus
     from hilbert.pipeline.predict import predict
 
-    found = predict(run, read_corpus(corpus), out, device=device, locations=locations)
+    found = predict(
+        run, read_corpus(corpus), out, device=device, locations=locations, dry_run=dry_run
+    )
     failed = found.report.failed
     if as_json:
         common.print_json(
             {
+                "dry_run": dry_run,
                 "out": str(out),
                 "documents": len(found.ids),
                 "classes": list(found.classes),
@@ -50,6 +61,8 @@ def command(
                 "seconds": common.seconds_since_start(),
             }
         )
+    elif dry_run:
+        extract_output.echo(found.report, out)
     else:
         click.echo(f"{len(found.ids)} documents scored; class probabilities are in {out}.")
         for name, reason in failed:

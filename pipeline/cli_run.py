@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -11,18 +10,21 @@ from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output, fit_output
 from hilbert.pipeline.cli_extract import encode_corpus
 from hilbert.pipeline.cli_fit import Fitted, fit_options, fit_shown
+from hilbert.pipeline.cli_status import show_status
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_errors import in_keys
+from hilbert.pipeline.run_directory import run_folder
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import FitError
 
 
 @click.command("run")
 @common.prune_option
+@common.dry_run_option
 @common.workers_option
 @common.device_option
 @common.json_option
-def command(device: str, workers: int | None, as_json: bool, **_: object) -> None:
+def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_: object) -> None:
     """Bring everything that hilbert.toml declares up to date.
 
     Encodes what changed in the corpus, then fits every target whose data or options changed,
@@ -31,6 +33,9 @@ def command(device: str, workers: int | None, as_json: bool, **_: object) -> Non
     """
     project = common.open_project(required=True)
     options = common.override(project.extract_options())
+    if dry_run:
+        show_status(project, options, as_json=as_json)
+        return
     done = encode_corpus(project, options, drop_unwanted=True)
     if not as_json:
         extract_output.echo(done.report, project.store)
@@ -46,11 +51,6 @@ def command(device: str, workers: int | None, as_json: bool, **_: object) -> Non
         _echo_next(runs)
     if done.report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
-
-
-def run_folder(runs: Path, target: str) -> Path:
-    """The folder of a target's run; a slash in the target's name makes no folder inside it."""
-    return runs / target.replace("%", "%25").replace("/", "%2F")
 
 
 def _using(project: Project, encoders: Sequence[ResolvedEncoder]) -> Project:

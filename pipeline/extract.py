@@ -16,6 +16,7 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.encode import encode_works
 from hilbert.pipeline.segment_step import segment_works
 from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session, Work
+from hilbert.stages.extract.encoders.base import Precision
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError, StoreError
@@ -83,13 +84,14 @@ def extract(
         If nothing can be done at all: a store that is none, weights that do not load. What
         concerns one document is in the report instead.
     """
-    with begin(store_path, encoders, options) as session:
+    infos = {encoder.info.name: encoder.info for encoder in encoders}
+    with begin(store_path, precision_of(encoders), options) as session:
         damaged = len(session.store.index.damaged)
         for _ in range(ATTEMPTS):
-            outlook = look(session, corpus, encoders)
+            outlook = look(session, corpus, infos)
             for encoder in encoders:
                 encode_works(session, encoder, outlook.works)
-            if _publish(session, encoders, outlook):
+            if _publish(session, infos, outlook):
                 return _report(session, corpus, outlook, damaged)
     raise StoreError(
         f"{store_path.name} loses features while they are written; see that no"
@@ -98,11 +100,8 @@ def extract(
 
 
 @contextmanager
-def begin(
-    store_path: Path, encoders: Sequence[ResolvedEncoder], options: ExtractOptions
-) -> Iterator[Session]:
+def begin(store_path: Path, precision: Precision, options: ExtractOptions) -> Iterator[Session]:
     """A session on the store at `store_path`; in a dry run an empty one stands for none."""
-    precision = precision_of(encoders)
     with ExitStack() as stack:
         if options.dry_run and format_at(store_path) is None and not store_path.exists():
             folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -115,9 +114,9 @@ def begin(
         yield Session(store, options, digests, former=store.rows())
 
 
-def look(session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder]) -> Outlook:
+def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) -> Outlook:
     """Read the keys of all documents, cutting those whose segments are not stored."""
-    infos = {**session.store.encoders(), **{e.info.name: e.info for e in encoders}}
+    infos = {**session.store.encoders(), **encoders}
     works = segment_works(session, _read_inputs(session, corpus), infos)
     by_id = {work.document.id: work for work in works}
     rows = (_row(session, d, by_id.get(d.id)) for d in corpus.documents)
@@ -157,7 +156,7 @@ def _without_absent(session: Session, document: Document) -> Document:
     return document
 
 
-def _publish(session: Session, encoders: Sequence[ResolvedEncoder], outlook: Outlook) -> bool:
+def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Outlook) -> bool:
     """Make a generation of what is stored now; False if some of it was deleted meanwhile.
 
     What nothing refers to yet, another process may collect at any time. Afterwards it may not.
@@ -167,8 +166,7 @@ def _publish(session: Session, encoders: Sequence[ResolvedEncoder], outlook: Out
         return True
     store.refresh()
     rows = tuple(_stored(session, row) for row in outlook.rows)
-    infos = {encoder.info.name: encoder.info for encoder in encoders}
-    store.publish(Manifest(0, rows, infos), prune=session.options.prune)
+    store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
     store.refresh()
     return all(key in store.index for row in rows for key in keys_of_row(row))
 

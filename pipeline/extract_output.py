@@ -11,7 +11,9 @@ from hilbert.pipeline.extract import ExtractReport
 
 def as_json(report: ExtractReport) -> dict[str, Any]:
     return {
+        "dry_run": report.dry_run,
         "documents": report.documents,
+        "segmented": report.segmented,
         "encoded": dict(report.encoded),
         "skipped": report.skipped,
         "failed": [{"id": name, "reason": reason} for name, reason in report.failed],
@@ -24,15 +26,17 @@ def as_json(report: ExtractReport) -> dict[str, Any]:
 
 
 def echo(report: ExtractReport, store: Path) -> None:
-    seconds = common.seconds_since_start()
     counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
-    click.echo(f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date.")
-    if report.audio_seconds:
-        speed = report.audio_seconds / seconds
+    if report.dry_run:
+        click.echo(f"{report.documents} documents: {report.segmented} would be cut, and encoded"
+                   f" {counts}; {report.skipped} are up to date.")  # fmt: skip
+        if report.audio_seconds:
+            click.echo(f"That is {report.audio_seconds / 3600:.2f} h of speech to encode.")
+    else:
         click.echo(
-            f"{report.audio_seconds / 3600:.2f} h of speech in {seconds:.0f} s:"
-            f" {speed:.0f} times real time."
+            f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date."
         )
+        _echo_speed(report)
     if report.kept:
         click.echo(
             f"{report.kept} documents of {store.name} are not in this corpus; they are kept"
@@ -42,7 +46,17 @@ def echo(report: ExtractReport, store: Path) -> None:
         click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
                    " is encoded again when a corpus asks for it.")  # fmt: skip
     if report.failed:
-        click.echo(f"{len(report.failed)} documents failed and will be tried again next time:")
+        again = "would fail" if report.dry_run else "failed and will be tried again next time"
+        click.echo(f"{len(report.failed)} documents {again}:")
         for name, reason in report.failed:
             click.echo(f"  {name}: {reason}")
-    click.echo(f"Features are in {store}, generation {report.generation}.")
+    if not report.dry_run:
+        click.echo(f"Features are in {store}, generation {report.generation}.")
+
+
+def _echo_speed(report: ExtractReport) -> None:
+    if report.audio_seconds:
+        seconds = common.seconds_since_start()
+        speed = report.audio_seconds / seconds
+        click.echo(f"{report.audio_seconds / 3600:.2f} h of speech in {seconds:.0f} s:"
+                   f" {speed:.0f} times real time.")  # fmt: skip

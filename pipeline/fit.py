@@ -4,10 +4,9 @@ Reads the store alone: no audio, no transcript, no encoder.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,50 +19,31 @@ from hilbert.pipeline.documents import (
     describe_gaps,
     load_documents,
 )
-from hilbert.pipeline.report import write_report
-from hilbert.pipeline.run_directory import check_free, finished_run, new_run
+from hilbert.pipeline.fit_plan import FitOptions, fit_components, fit_key
+from hilbert.pipeline.report import has_report, write_report
+from hilbert.pipeline.run_directory import (
+    INPUTS_FILE,
+    check_free,
+    default_run_dir,
+    finished_run,
+    new_run,
+    write_json,
+)
 from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.compare import judge
-from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.crossval import HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import check_features
 from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.splits import check_classes, make_folds
 from hilbert.stages.fit.train import train_hilbert
-from hilbert.store import keys
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.manifest import Row
 from hilbert.store.references import pin
-from hilbert.store.types import EncoderInfo
-
-FIT_VERSION = 2
-"""Raised when a fit gives other numbers for the same documents and options."""
 
 Step = Callable[[int, int], None]
 """Called with the number of fits done and the number of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """What `hilbert fit` does; flags of the command line fill it."""
-
-    target: str | None = None
-    """Column to predict."""
-    encoders: tuple[str, ...] = ()
-    """Encoders whose features are used; none means all of the store."""
-    splits: SplitConfig = field(default_factory=SplitConfig)
-    """How documents are split for evaluation."""
-    train: TrainConfig = field(default_factory=TrainConfig)
-    """How HILBERT is trained."""
-    workers: int = 1
-    """Processes that fit folds; the result is the same."""
-    strict: bool = False
-    """Refuse to fit when documents are left out."""
-    generation: int | None = None
-    """Generation of the store to fit from, instead of the latest."""
 
 
 def fit(
@@ -108,10 +88,13 @@ def fit(
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     check_features(documents)
-    key = fit_key(chosen.rows, encoders, target, options)
+    components = fit_components(chosen.rows, encoders, target, options)
+    key = fit_key(components)
     gaps = describe_gaps(chosen, manifest, target)
-    run_dir = run_dir or runs / f"{target}-{datetime.now():%Y%m%d-%H%M%S}"
+    run_dir = run_dir or default_run_dir(runs, target, key)
     if (only_stale or not overwrite) and (old := finished_run(run_dir, key)) is not None:
+        if not has_report(run_dir, key):
+            write_report(run_dir)
         return run_dir, old
     check_free(run_dir, overwrite=overwrite)
     pin(store.records, manifest.generation, key)
@@ -127,42 +110,10 @@ def fit(
         "seconds": time.monotonic() - started,
     }
     with new_run(run_dir, overwrite=overwrite) as folder:
+        write_json(folder / INPUTS_FILE, components)
         written = write_run(folder, fitted, asdict(options), summary)
         write_report(folder)
     return run_dir, written
-
-
-def fit_key(
-    rows: Sequence[Row], encoders: Sequence[EncoderInfo], target: str, options: FitOptions
-) -> str:
-    """Key of a fit: what can change its numbers, and nothing else."""
-    return keys.digest("fit", fit_components(rows, encoders, target, options))
-
-
-def fit_components(
-    rows: Sequence[Row], encoders: Sequence[EncoderInfo], target: str, options: FitOptions
-) -> dict[str, Any]:
-    """All that decides the numbers of a fit, by name."""
-    train = asdict(options.train)
-    for name in ("device", "threads"):
-        train.pop(name)
-    documents = sorted(
-        [
-            row.id,
-            row.segment_key,
-            [row.feature_keys.get(info.name) for info in encoders],
-            row.columns.get(target),
-            row.group,
-        ]
-        for row in rows
-    )
-    return {
-        "target": target,
-        "documents": documents,
-        "splits": asdict(options.splits),
-        "train": train,
-        "version": FIT_VERSION,
-    }
 
 
 def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | None) -> Fitted:

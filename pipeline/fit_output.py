@@ -1,12 +1,14 @@
 """What a fit found, for people and for machines."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.fit_plan import Foreseen
 
 
 def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +33,26 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
         click.echo(f"Note: {warning}")
     click.echo(f"\nThe run is in {run_dir}: scores in metrics.json, predictions in"
                " predictions.csv, pictures in figures/.")  # fmt: skip
+
+
+def show_foreseen(found: Foreseen, *, as_json: bool) -> None:
+    """What a fit would do; nothing was written."""
+    if as_json:
+        common.print_json({"dry_run": True, **foreseen_json(found)})
+        return
+    if found.up_to_date:
+        click.echo(f"{found.target}: the run in {found.run_dir} is up to date.")
+    else:
+        click.echo(f"{found.target}: {found.documents} documents of generation"
+                   f" {found.generation} would be fitted into {found.run_dir}.")  # fmt: skip
+    if found.left_out:
+        name, reason = found.left_out[0]
+        click.echo(f"{len(found.left_out)} documents would be left out (first: {name}: {reason}).")
+
+
+def foreseen_json(found: Foreseen) -> dict[str, Any]:
+    left_out = [{"id": name, "reason": reason} for name, reason in found.left_out]
+    return {**asdict(found), "run_dir": str(found.run_dir), "left_out": left_out}
 
 
 def echo_next(run_dir: Path) -> None:

@@ -64,6 +64,7 @@ def predict(
     *,
     device: str = "auto",
     locations: Sequence[str] = (),
+    dry_run: bool = False,
 ) -> Predictions:
     """Extract what is missing, score it, and write one row a document to `out`.
 
@@ -79,6 +80,8 @@ def predict(
         Where encoders and model run.
     locations : sequence of str
         Folders of encoders that cannot be found by the name in the run.
+    dry_run : bool
+        Only tell what would be extracted; nothing is scored or written.
 
     Raises
     ------
@@ -91,8 +94,10 @@ def predict(
     infos, segments = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
-    options = ExtractOptions(segments=segments, device=device, prune=True)
+    options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
     report = extract(corpus, store_path, encoders, options)
+    if dry_run:
+        return Predictions((), model.classes, np.empty((0, len(model.classes))), report)
     scored, failed = _score(model, open_store(store_path), infos, report)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
     write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))

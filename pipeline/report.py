@@ -8,14 +8,13 @@ report.json               the key under which they were drawn
 """
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.pipeline.run_directory import damaged, read_run, write_json, write_text
+from hilbert.pipeline.run_directory import damaged, read_json, read_run, write_json, write_text
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 
@@ -33,11 +32,7 @@ def report_key(run_key: str) -> str:
 
 def has_report(run_dir: Path, run_key: str) -> bool:
     """Whether the report of a run was drawn by this version."""
-    try:
-        found = json.loads((run_dir / KEY_FILE).read_text(encoding="utf-8"))["key"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(found == report_key(run_key))
+    return read_json(run_dir / KEY_FILE).get("key") == report_key(run_key)
 
 
 def write_report(run_dir: Path) -> Path:

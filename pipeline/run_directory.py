@@ -15,10 +15,12 @@ from hilbert.store.errors import HilbertError
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
+INPUTS_FILE = "inputs.json"
 FILES = (
     RUN_FILE,
     CONFIG_FILE,
     MODEL_FILE,
+    INPUTS_FILE,
     "folds.json",
     "metrics.json",
     "environment.json",
@@ -29,6 +31,17 @@ FILES = (
 """What a finished run holds, figures apart."""
 
 _NEEDED = {"key", "target", "classes", "encoders", "segments", "models", "verdict"}
+
+
+def run_folder(runs: Path, target: str) -> Path:
+    """The folder of a target's run; a slash in the target's name makes no folder inside it."""
+    return runs / target.replace("%", "%25").replace("/", "%2F")
+
+
+def default_run_dir(runs: Path, target: str, key: str) -> Path:
+    """Where a run goes that was given no place: a folder of its own for each key."""
+    folder = run_folder(runs, target)
+    return folder.with_name(f"{folder.name}-{key[:8]}")
 
 
 @contextmanager
@@ -96,6 +109,15 @@ def read_run(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not found.keys() >= _NEEDED:
         raise HilbertError(damaged(path.name, RUN_FILE))
     return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a run; empty if it is damaged or gone."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def finished_run(path: Path, key: str) -> dict[str, Any] | None:

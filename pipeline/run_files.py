@@ -3,6 +3,7 @@
 ========================  ==================================================================
 run.json                  summary: target, verdict, scores of every model, what it was made of
 config.json               every option
+inputs.json               what the run's key is made of
 folds.json                test documents of each fold, and their digest
 fold_predictions.csv      probabilities of every model for every test document of every fold
 predictions.csv           the same, averaged over the repeats: out-of-fold predictions

@@ -21,7 +21,6 @@ from hilbert.pipeline.components import (
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.extract import Outlook, look
 from hilbert.pipeline.session import SegmentedWork, Session
-from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import CorpusError
 from hilbert.store.manifest import Manifest, Row, merge
 from hilbert.store.types import Document, EncoderInfo
@@ -59,30 +58,31 @@ class Survey:
     """States of the stages of the store, and the manifest that an extraction would publish."""
 
     stages: tuple[StageStatus, ...]
+    works: Mapping[str, SegmentedWork]
     prospect: Manifest
     failures: Mapping[str, str]
 
 
-def survey(session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder]) -> Survey:
+def survey(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) -> Survey:
     """States of segments and features; `session` is one of a dry run."""
     outlook = look(session, corpus, encoders)
     works = {work.document.id: work for work in outlook.works}
-    infos = {encoder.info.name: encoder.info for encoder in encoders}
     rows = {row.id: row for row in outlook.rows}
     segment = {d.id: _segment_state(session, works.get(d.id), d.id) for d in corpus.documents}
     encode = [
         StageStatus(f"encode {name}", _encode_states(session, info, corpus, rows, works))
-        for name, info in infos.items()
+        for name, info in encoders.items()
     ]
     return Survey(
         stages=(StageStatus("segment", segment), *encode),
-        prospect=_prospect(session, outlook, infos),
+        works=works,
+        prospect=_prospect(session, outlook, encoders),
         failures=dict(session.failures),
     )
 
 
 def why(
-    session: Session, corpus: Corpus, encoders: Sequence[ResolvedEncoder], document: str
+    session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo], document: str
 ) -> tuple[Reason, ...]:
     """States of the stages of one document, with what changed since its last extraction.
 
@@ -91,18 +91,17 @@ def why(
     CorpusError
         If the corpus has no such document.
     """
-    found = [d for d in corpus.documents if d.id == document]
-    if not found:
+    documents = tuple(d for d in corpus.documents if d.id == document)
+    if not documents:
         kept = "; the store keeps what it has of it" if document in session.former else ""
         raise CorpusError(f"{corpus.name} has no document {document!r}{kept}")
-    alone = replace(corpus, documents=tuple(found))
-    states = survey(session, alone, encoders)
-    outlook = look(session, alone, encoders)
-    work = next(iter(outlook.works), None)
-    reasons = [_why_segment(session, states.stages[0], work, document)]
-    for status, encoder in zip(states.stages[1:], encoders, strict=True):
+    alone = replace(corpus, documents=documents)
+    found = survey(session, alone, encoders)
+    work = found.works.get(document)
+    reasons = [_why_segment(session, found.stages[0], work, document)]
+    for status, info in zip(found.stages[1:], encoders.values(), strict=True):
         if document in status.states:
-            reasons.append(_why_encode(session, status, encoder.info, work, document))
+            reasons.append(_why_encode(session, status, info, work, document))
     return tuple(reasons)
 
 

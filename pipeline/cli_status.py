@@ -1,0 +1,144 @@
+"""Flags of `hilbert status`, and what it shows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
+from hilbert.pipeline.cli_common import option
+from hilbert.pipeline.corpus import Corpus, read_corpus
+from hilbert.pipeline.extract import begin
+from hilbert.pipeline.project import Project
+from hilbert.pipeline.session import ExtractOptions
+from hilbert.pipeline.status import STATES, StageStatus, Survey, survey
+from hilbert.store.errors import FitError
+from hilbert.store.feature_store import open_store
+from hilbert.store.formats import format_at
+from hilbert.store.types import EncoderInfo
+
+if TYPE_CHECKING:
+    from hilbert.pipeline.fit_plan import FitState
+
+
+@click.command("status")
+@click.argument("corpus", type=click.Path(path_type=Path), required=False)
+@option(
+    "--store", Project, "store", "The feature store to look at.", type=click.Path(path_type=Path)
+)
+@common.json_option
+def command(as_json: bool, **_: object) -> None:
+    """Tell what is current, stale, missing or failed, stage by stage; nothing is written.
+
+    CORPUS, encoders and targets are those of hilbert.toml; without one, the encoders are
+    those the store has.
+    """
+    project = common.override(common.open_project())
+    show_status(project, project.extract_options(), as_json=as_json)
+
+
+def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> None:
+    """Print the states of all stages of a project."""
+    corpus = read_corpus(project.corpus)
+    encoders = encoders_to_check(project, options, corpus)
+    with begin(project.store, store_precision(project.store), dry(options)) as session:
+        found = survey(session, corpus, encoders)
+        generation = session.store.manifest().generation
+    fits = [_fit_state(project, found, encoders, target) for target in project.targets]
+    if as_json:
+        common.print_json({"generation": generation, **_as_json(found, fits)})
+    else:
+        _echo(found, fits, project.store)
+
+
+def dry(options: ExtractOptions) -> ExtractOptions:
+    """The same options for an extraction that only looks."""
+    return replace(options, dry_run=True)
+
+
+def encoders_to_check(
+    project: Project, options: ExtractOptions, corpus: Corpus
+) -> Mapping[str, EncoderInfo]:
+    """The encoders that the project declares, else those of its store, else the defaults."""
+    if not project.encoders and format_at(project.store) is not None:
+        known = open_store(project.store).encoders()
+        if known:
+            return known
+    chosen = choose_encoders(corpus, options, store_precision(project.store), drop_unwanted=True)
+    return {encoder.info.name: encoder.info for encoder in chosen}
+
+
+def _fit_state(
+    project: Project, found: Survey, encoders: Mapping[str, EncoderInfo], target: str
+) -> "FitState | FitError":
+    """State of a target's fit, once the store is up to date; or why it cannot be fitted."""
+    from hilbert.pipeline.cli_fit import fit_options
+    from hilbert.pipeline.documents import choose_encoders, choose_rows, choose_target
+    from hilbert.pipeline.fit_plan import fit_components, fit_state
+
+    options = fit_options(project, target, device="auto", workers=None)
+    try:
+        chosen = choose_encoders(found.prospect, options.encoders or tuple(encoders))
+        rows, _ = choose_rows(found.prospect, chosen)
+        components = fit_components(rows, chosen, choose_target(found.prospect, target), options)
+    except FitError as error:
+        return error
+    return fit_state(components, project.runs)
+
+
+def _as_json(found: Survey, fits: "list[FitState | FitError]") -> dict[str, Any]:
+    stages = {status.stage: status.counts for status in found.stages}
+    documents = {
+        status.stage: {name: state for name, state in status.states.items() if state != "current"}
+        for status in found.stages
+    }
+    runs = [
+        {"error": str(fit)}
+        if isinstance(fit, FitError)
+        else {
+            "target": fit.target,
+            "fit": fit.fit,
+            "report": fit.report,
+            "run": None if fit.run_dir is None else str(fit.run_dir),
+            "changes": len(fit.changes),
+        }
+        for fit in fits
+    ]
+    failed = [{"id": name, "reason": reason} for name, reason in found.failures.items()]
+    return {"stages": stages, "not_current": documents, "runs": runs, "failed": failed}
+
+
+def _echo(found: Survey, fits: "list[FitState | FitError]", store: Path) -> None:
+    from hilbert.pipeline.fit_plan import describe_changes
+
+    click.echo(f"{'stage':<24}" + "".join(f"{state:>9}" for state in STATES))
+    for status in found.stages:
+        _echo_stage(status)
+    for fit in fits:
+        if isinstance(fit, FitError):
+            click.echo(f"fit: {fit}")
+            continue
+        _echo_stage(StageStatus(f"fit {fit.target}", {fit.target: fit.fit}))
+        _echo_stage(StageStatus(f"report {fit.target}", {fit.target: fit.report}))
+        if fit.changes:
+            click.echo(f"  {fit.target}: {describe_changes(fit.changes)}")
+    for name, reason in found.failures.items():
+        click.echo(f"  {name}: {reason}")
+    if other := _first_other(found):
+        click.echo(f"Next: hilbert why {other}, or {common.in_project('run')}")
+
+
+def _echo_stage(status: StageStatus) -> None:
+    click.echo(f"{status.stage:<24}" + "".join(f"{n:>9}" for n in status.counts.values()))
+
+
+def _first_other(found: Survey) -> str | None:
+    """A document that is not up to date, one that went stale before others."""
+    by_state: dict[str, str] = {}
+    for status in found.stages:
+        for name, state in status.states.items():
+            by_state.setdefault(state, name)
+    return next((by_state[s] for s in ("stale", "failed", "missing") if s in by_state), None)

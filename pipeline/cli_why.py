@@ -1,0 +1,60 @@
+"""Flags of `hilbert why`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.choose_encoders import store_precision
+from hilbert.pipeline.cli_common import option
+from hilbert.pipeline.cli_status import dry, encoders_to_check
+from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.extract import begin
+from hilbert.pipeline.project import Project
+from hilbert.pipeline.status import Reason, why
+
+SHORT = 12
+"""Characters of a digest that are shown."""
+
+
+@click.command("why")
+@click.argument("document")
+@click.argument("corpus", type=click.Path(path_type=Path), required=False)
+@option(
+    "--store", Project, "store", "The feature store to look at.", type=click.Path(path_type=Path)
+)
+@common.json_option
+def command(document: str, as_json: bool, **_: object) -> None:
+    """Tell which of the things that DOCUMENT's results depend on have changed; old -> new.
+
+    They are compared with those of its last extraction, which the store keeps.
+    """
+    project = common.override(common.open_project())
+    table = read_corpus(project.corpus)
+    options = project.extract_options()
+    encoders = encoders_to_check(project, options, table)
+    with begin(project.store, store_precision(project.store), dry(options)) as session:
+        reasons = why(session, table, encoders, document)
+    if as_json:
+        stages = [asdict(reason) for reason in reasons]
+        common.print_json({"document": document, "stages": stages})
+    else:
+        for reason in reasons:
+            _echo(reason)
+
+
+def _echo(reason: Reason) -> None:
+    note = f": {reason.note}" if reason.note else ""
+    click.echo(f"{reason.stage}: {reason.state}{note}")
+    for change in reason.changes:
+        click.echo(f"  {change.component}: {_short(change.old)} -> {_short(change.new)}")
+
+
+def _short(value: object) -> str:
+    """A value in a few characters: a digest by its beginning, nothing as a dash."""
+    if value is None:
+        return "-"
+    text = str(value)
+    is_digest = len(text) > 2 * SHORT and all(c in "0123456789abcdef" for c in text)
+    return text[:SHORT] if is_digest else text
