@@ -1,6 +1,7 @@
 """The command line: ``hilbert COMMAND``. Commands are imported when they are called."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,9 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # who reads the output has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except (HilbertError, OSError) as error:
             if ctx.params["debug"]:
                 raise

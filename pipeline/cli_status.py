@@ -42,12 +42,16 @@ def command(as_json: bool, **_: object) -> None:
 
 def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> None:
     """Print the states of all stages of a project."""
+    from hilbert.pipeline.fit_plan import segment_contents
+
     corpus = read_corpus(project.corpus)
     encoders = encoders_to_check(project, options, corpus)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         found = survey(session, corpus, encoders)
         generation = session.store.manifest().generation
-    fits = [_fit_state(project, found, encoders, target) for target in project.targets]
+        contents = segment_contents(session.store, found.prospect.rows)
+    contents |= {name: work.summary.content for name, work in found.works.items()}
+    fits = [_fit_state(project, found, contents, encoders, target) for target in project.targets]
     if as_json:
         common.print_json({"generation": generation, **_as_json(found, fits)})
     else:
@@ -72,7 +76,11 @@ def encoders_to_check(
 
 
 def _fit_state(
-    project: Project, found: Survey, encoders: Mapping[str, EncoderInfo], target: str
+    project: Project,
+    found: Survey,
+    contents: Mapping[str, str | None],
+    encoders: Mapping[str, EncoderInfo],
+    target: str,
 ) -> "FitState | FitError":
     """State of a target's fit, once the store is up to date; or why it cannot be fitted."""
     from hilbert.pipeline.cli_fit import fit_options
@@ -83,7 +91,8 @@ def _fit_state(
     try:
         chosen = choose_encoders(found.prospect, options.encoders or tuple(encoders))
         rows, _ = choose_rows(found.prospect, chosen)
-        components = fit_components(rows, chosen, choose_target(found.prospect, target), options)
+        column = choose_target(found.prospect, target)
+        components = fit_components(rows, contents, chosen, column, options)
     except FitError as error:
         return error
     return fit_state(components, project.runs)

@@ -19,7 +19,7 @@ from hilbert.pipeline.documents import (
     describe_gaps,
     load_documents,
 )
-from hilbert.pipeline.fit_plan import FitOptions, fit_components, fit_key
+from hilbert.pipeline.fit_plan import FitOptions, fit_components, fit_key, segment_contents
 from hilbert.pipeline.report import has_report, write_report
 from hilbert.pipeline.run_directory import (
     INPUTS_FILE,
@@ -88,7 +88,8 @@ def fit(
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     check_features(documents)
-    components = fit_components(chosen.rows, encoders, target, options)
+    contents = segment_contents(store, chosen.rows)
+    components = fit_components(chosen.rows, contents, encoders, target, options)
     key = fit_key(components)
     gaps = describe_gaps(chosen, manifest, target)
     run_dir = run_dir or default_run_dir(runs, target, key)

@@ -68,9 +68,17 @@ class FitState:
 
 
 def fit_components(
-    rows: Sequence[Row], encoders: Sequence[EncoderInfo], target: str, options: FitOptions
+    rows: Sequence[Row],
+    contents: Mapping[str, str | None],
+    encoders: Sequence[EncoderInfo],
+    target: str,
+    options: FitOptions,
 ) -> dict[str, Any]:
-    """All that decides the numbers of a fit, by name; documents by a digest of theirs."""
+    """All that decides the numbers of a fit, by name; documents by a digest of theirs.
+
+    `contents` are the digests of their segments: a transcript that was edited so that the same
+    segments came out changes nothing for a fit.
+    """
     train = asdict(options.train)
     for name in ("device", "threads"):
         train.pop(name)
@@ -78,7 +86,7 @@ def fit_components(
         row.id: keys.digest(
             "fit document",
             [
-                row.segment_key,
+                contents[row.id],
                 [row.feature_keys.get(info.name) for info in encoders],
                 row.columns.get(target),
                 row.group,
@@ -93,6 +101,12 @@ def fit_components(
         "train": train,
         "version": FIT_VERSION,
     }
+
+
+def segment_contents(store: FeatureStore, rows: Sequence[Row]) -> dict[str, str | None]:
+    """Digest of the segments of each document, as the store has them."""
+    summaries = {row.id: row.segment_key and store.summary(row.segment_key) for row in rows}
+    return {name: summary.content if summary else None for name, summary in summaries.items()}
 
 
 def fit_key(components: Mapping[str, Any]) -> str:
@@ -166,7 +180,8 @@ def foresee_fit(
     target = choose_target(manifest, options.target)
     encoders = choose_encoders(manifest, options.encoders)
     rows, left_out = choose_rows(manifest, encoders)
-    key = fit_key(fit_components(rows, encoders, target, options))
+    contents = segment_contents(store, rows)
+    key = fit_key(fit_components(rows, contents, encoders, target, options))
     place = run_dir or default_run_dir(runs, target, key)
     there = finished_run(place, key) is not None
     return Foreseen(target, place, there, len(rows), left_out, manifest.generation)

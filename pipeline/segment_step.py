@@ -4,6 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilbert.pipeline import plan, provenance
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import SegmentedWork, Session, Work
@@ -81,9 +84,9 @@ def _segment(session: Session, missing: Sequence[Work]) -> dict[str, SegmentSumm
             except (DocumentError, OSError) as error:
                 session.fail([work], reason_of(error))
             else:
-                summary = _summarise(segments, work, session.store.salt)
+                rows = to_rows(segments, speakers_of(segments))
+                summary = _summarise(segments, rows, work, session.store.salt)
                 cut[work.segment_key] = summary
-                rows = to_rows(segments, summary.speakers)
                 if work.segment_key not in index and writer.add(
                     work.segment_key, rows, asdict(summary)
                 ):
@@ -99,7 +102,10 @@ def _check_unchanged(session: Session, work: Work) -> None:
         raise DocumentError(CHANGED)
 
 
-def _summarise(segments: Sequence[Segment], work: Work, salt: bytes) -> SegmentSummary:
+def _summarise(
+    segments: Sequence[Segment], rows: NDArray[np.float64], work: Work, salt: bytes
+) -> SegmentSummary:
+    speakers = speakers_of(segments)
     audio = [s for s in segments if s.modality == "audio"]
     text = [s for s in segments if s.modality == "text"]
     return SegmentSummary(
@@ -108,6 +114,7 @@ def _summarise(segments: Sequence[Segment], work: Work, salt: bytes) -> SegmentS
         n_audio=len(audio),
         n_text=len(text),
         audio_s=math.fsum(s.end_s - s.start_s for s in audio if s.start_s is not None and s.end_s),
-        speakers=speakers_of(segments),
+        content=keys.content_digest(rows.tobytes(), speakers),
+        speakers=speakers,
         components=dict(work.components),
     )

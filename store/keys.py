@@ -58,6 +58,11 @@ def texts_digest(segments: Iterable[Segment], *, salt: bytes) -> str:
     return digest("texts", [s.text for s in segments], salt=salt)
 
 
+def content_digest(rows: bytes, speakers: Iterable[str]) -> str:
+    """Digest of the segments of a document as they are stored."""
+    return digest("segments", [bytes_digest(rows), list(speakers)])
+
+
 def segment_key(components: Mapping[str, object]) -> str:
     """Key of a document's segments; see `hilbert.pipeline.plan` for the components."""
     return digest("segment", {**components, "version": SEGMENT_VERSION})

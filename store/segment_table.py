@@ -30,6 +30,8 @@ class SegmentSummary:
         Numbers of segments.
     audio_s : float
         Seconds of the audio segments together.
+    content : str
+        Digest of all that is stored of the segments: what a fit sees of them.
     speakers : tuple of str
         Names the speaker codes stand for.
     """
@@ -39,6 +41,7 @@ class SegmentSummary:
     n_audio: int
     n_text: int
     audio_s: float
+    content: str
     speakers: tuple[str, ...]
     components: dict[str, Any]
 

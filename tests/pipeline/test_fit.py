@@ -31,7 +31,7 @@ def make_store(folder: Path, n_documents: int = 36, **columns: list[str | None])
         "t": EncoderInfo("t", "text", 6, "ft", {"model": "t"}),
     }
     about = {"boundaries": "", "texts": "", "n_audio": 3, "n_text": 2, "audio_s": 3.0,
-             "speakers": [], "components": {"options": {"window_s": 10.0}}}  # fmt: skip
+             "content": "", "speakers": [], "components": {"options": {"window_s": 10.0}}}  # fmt: skip
     segments = [Segment("audio", None, i, i + 1) for i in range(3)]
     segments += [Segment("text", None, None, None, "w", 1)] * 2
     rows = []

@@ -20,6 +20,7 @@ ABOUT = {
     "n_audio": 2,
     "n_text": 1,
     "audio_s": 4.0,
+    "content": "c",
     "speakers": ["A", "B"],
     "components": {},
 }
