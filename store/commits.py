@@ -6,13 +6,16 @@ records. Equal keys hold equal vectors, so any record serves; the pack with the 
 is taken, so that all readers agree.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from hilbert.store.errors import StoreError
+from hilbert.store.facts import Facts, to_table
 from hilbert.store.files import Files
 from hilbert.store.records import Records
 
@@ -43,7 +46,7 @@ class Commit:
         Where each document begins, and at last where the last one ends.
     crc32c : tuple of int
         Checksum of each document's rows.
-    about : tuple of mappings, or empty
+    about : mappings, or empty
         Small facts about each document.
     provenance : mapping
         How, where and when it was made.
@@ -59,7 +62,7 @@ class Commit:
     keys: tuple[str, ...]
     first_rows: tuple[int, ...]
     crc32c: tuple[int, ...]
-    about: tuple[Mapping[str, Any], ...] = ()
+    about: tuple[Mapping[str, Any], ...] | Facts = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -94,6 +97,7 @@ class Place(NamedTuple):
 def write_commit(records: Records, commit: Commit) -> None:
     """Write the record of a pack that is durable already; it may be there again."""
     body = {name: getattr(commit, name) for name in Commit.__slots__}
+    body["about"] = to_table(tuple(commit.about)) if commit.about else None
     records.put(f"{FOLDER}/{commit.pack}", body)
 
 
@@ -108,8 +112,10 @@ def read_commit(records: Records, pack: str) -> Commit:
     body = records.get(f"{FOLDER}/{pack}")
     fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in body.items()}
     try:
-        return Commit(**fields)
-    except TypeError as error:
+        about = fields.pop("about")
+        facts = () if about is None else Facts(about, len(fields["keys"]))
+        return Commit(**fields, about=facts)
+    except (KeyError, TypeError) as error:
         raise StoreError(f"the commit record of pack {pack} is damaged") from error
 
 
@@ -125,16 +131,66 @@ def check_size(files: Files, commit: Commit) -> None:
         raise StoreError(f"pack {commit.pack} has not the size its commit record says")
 
 
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """What an index knows, in a form that is quick to build for a million keys.
+
+    The documents of all packs are numbered in the order the packs are taken in, and a key is
+    known by its number: no object is made for a document before it is asked for.
+    """
+
+    commits: dict[str, Commit] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    taken: list[Commit] = field(default_factory=list)
+    first_numbers: list[int] = field(default_factory=lambda: [0])
+
+    def copy(self) -> "_Tables":
+        return _Tables(
+            self.commits.copy(),
+            self.damaged.copy(),
+            self.numbers.copy(),
+            self.taken.copy(),
+            self.first_numbers.copy(),
+        )
+
+    def take(self, commit: Commit) -> None:
+        numbers = dict(zip(commit.keys, count(self.first_numbers[-1])))
+        for key in numbers.keys() & self.numbers.keys():
+            if self.place(self.numbers[key]).commit.pack < commit.pack:
+                del numbers[key]
+        self.commits[commit.pack] = commit
+        self.numbers.update(numbers)
+        self.taken.append(commit)
+        self.first_numbers.append(self.first_numbers[-1] + len(commit.keys))
+
+    def place(self, number: int) -> Place:
+        nth = bisect_right(self.first_numbers, number) - 1
+        return Place(self.taken[nth], number - self.first_numbers[nth])
+
+
 class Index:
-    """Places of all committed keys, grown as other writers commit."""
+    """Places of all committed keys, grown as other writers commit.
+
+    A refresh makes new tables and then puts them in the place of the old, so that threads that
+    read meanwhile find every key where it was or where it is.
+    """
 
     def __init__(self, files: Files, records: Records) -> None:
         self._files = files
         self._records = records
-        self._places: dict[str, Place] = {}
-        self.commits: dict[str, Commit] = {}
-        self.damaged: dict[str, str] = {}
+        self._tables = _Tables()
         self.refresh()
+
+    @property
+    def commits(self) -> Mapping[str, Commit]:
+        """Records by their pack."""
+        return self._tables.commits
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Packs that count as missing, and why."""
+        return self._tables.damaged
 
     def refresh(self) -> None:
         """Take in the records that came since, and forget those that are gone.
@@ -143,41 +199,39 @@ class Index:
         reason; what they held counts as missing, so that the next extraction encodes it again.
         """
         names = self._records.names(FOLDER)
-        if (self.commits.keys() | self.damaged.keys()) - set(names):
-            self.commits, self._places, self.damaged = {}, {}, {}
+        known = self.commits.keys() | self.damaged.keys()
+        if known == set(names):
+            return
+        tables = _Tables() if known - set(names) else self._tables.copy()
         for name in names:
-            if name not in self.commits and name not in self.damaged:
-                self._read(name)
+            if name not in tables.commits and name not in tables.damaged:
+                self._read(name, tables)
+        self._tables = tables
 
-    def _read(self, name: str) -> None:
+    def _read(self, name: str, tables: _Tables) -> None:
         try:
             commit = read_commit(self._records, name)
         except FileNotFoundError:
             return  # deleted since it was listed
         except StoreError as error:
-            self.damaged[name] = str(error)
+            tables.damaged[name] = str(error)
             return
         try:
             check_size(self._files, commit)
         except StoreError as error:
-            self.damaged[name] = str(error)
+            tables.damaged[name] = str(error)
         except FileNotFoundError:
-            self.damaged[name] = f"pack {name} is gone"
+            tables.damaged[name] = f"pack {name} is gone"
         else:
-            self._take(commit)
-
-    def _take(self, commit: Commit) -> None:
-        self.commits[commit.pack] = commit
-        for i, key in enumerate(commit.keys):
-            known = self._places.get(key)
-            if known is None or commit.pack < known.commit.pack:
-                self._places[key] = Place(commit, i)
+            tables.take(commit)
 
     def find(self, key: str) -> Place | None:
-        return self._places.get(key)
+        tables = self._tables
+        number = tables.numbers.get(key)
+        return None if number is None else tables.place(number)
 
     def keys(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._tables.numbers)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._places
+        return key in self._tables.numbers

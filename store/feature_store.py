@@ -30,7 +30,7 @@ from hilbert.store.records import Records
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo, Features, Segment
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +240,11 @@ class FeatureStore:
     def rows_at(self, place: Place) -> NDArray[Any]:
         """The rows at a place; ``FileNotFoundError`` if its pack is gone."""
         commit = place.commit
-        data = self.files.get(commit.data, place.start, place.n_rows * commit.row_bytes)
-        if google_crc32c.value(data) != commit.crc32c[place.i]:
+        data = np.empty(place.n_rows * commit.row_bytes, np.uint8)
+        n_read = self.files.read_into(commit.data, place.start, data.data)
+        if n_read < len(data) or google_crc32c.value(data) != commit.crc32c[place.i]:
             raise damaged(commit.pack)
-        return np.frombuffer(data, commit.dtype).reshape(place.n_rows, commit.width)
+        return data.view(commit.dtype).reshape(place.n_rows, commit.width)
 
     # ---- writing ---------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -16,6 +17,9 @@ from hilbert.store.errors import StoreError
 
 TEMPORARY = ".tmp-"
 """How the name of a file begins while it is written."""
+
+MAX_OPEN = 64
+"""How many files that are read in parts stay open."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)
@@ -39,6 +43,14 @@ class Files(Protocol):
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file from `start`, all or `length` of them; ``FileNotFoundError``."""
+
+    def read_into(self, name: str, start: int, buffer: memoryview) -> int:
+        """Fill `buffer` with bytes of a file from `start`; ``FileNotFoundError``.
+
+        Returns the number of bytes read, fewer than asked for only at the end of the file. What
+        `get` returns cannot be changed; with this, an array of features is read without a copy
+        and belongs to the caller. A file that was deleted a moment ago may still be read.
+        """
 
     def list(self, folder: str, *, temporary: bool = False) -> Iterator[str]:
         """Names of the files and folders directly in `folder`, without the folder's name.
@@ -65,11 +77,17 @@ def walk(files: Files, folder: str) -> Iterator[str]:
 class LocalFiles:
     """Files below a folder of a local or network disk.
 
-    The folder is made when first written to, readable by its owner only.
+    The folder is made when first written to, readable by its owner only. Files read in parts
+    are kept open, the `MAX_OPEN` last used; threads and forked processes may share them, as no
+    read moves a position.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._opened = lru_cache(MAX_OPEN)(_OpenFile)
+
+    def __reduce__(self) -> tuple[type["LocalFiles"], tuple[Path]]:
+        return LocalFiles, (self.root,)  # open files stay where they are
 
     def put(self, name: str, data: bytes) -> None:
         path = self.root / name
@@ -92,6 +110,19 @@ class LocalFiles:
             file.seek(start)
             return file.read() if length is None else _read_exactly(file.fileno(), length)
 
+    def read_into(self, name: str, start: int, buffer: memoryview) -> int:
+        path = f"{self.root}/{name}"
+        if not hasattr(os, "preadv"):  # Windows, where an open file could not be deleted either
+            return _seek_and_read(path, start, buffer)
+        try:
+            return self._opened(path).read_into(start, buffer)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        # deleted by another machine that shares the disk: opening it again tells for certain
+        self._opened.cache_clear()
+        return self._opened(path).read_into(start, buffer)
+
     def list(self, folder: str, *, temporary: bool = False) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             names = sorted(os.listdir(self.root / folder))
@@ -103,6 +134,7 @@ class LocalFiles:
 
     def delete(self, name: str) -> None:
         path = self.root / name
+        self._opened.cache_clear()  # an open file keeps its space on the disk
         try:
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
             for folder in path.parents[: name.count("/") - 1]:
@@ -120,6 +152,33 @@ class LocalFiles:
             _sync_folder(folder.parent)
         else:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class _OpenFile:
+    """A file open for reading until nobody refers to it, be it a cache or a read under way."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # where it could not be opened
+            os.close(self._descriptor)
+
+    def read_into(self, start: int, buffer: memoryview) -> int:
+        n_read = 0
+        while n_read < len(buffer):
+            n = os.preadv(self._descriptor, [buffer[n_read:]], start + n_read)
+            if not n:
+                break
+            n_read += n
+        return n_read
+
+
+def _seek_and_read(path: str, start: int, buffer: memoryview) -> int:
+    """As `_OpenFile.read_into`, for systems without positioned reads."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        return file.readinto(buffer)
 
 
 def _unwritable(root: Path, error: OSError) -> StoreError:

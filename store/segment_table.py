@@ -87,4 +87,4 @@ def speakers_of(segments: Sequence[Segment]) -> tuple[str, ...]:
 
 def times_of(rows: NDArray[np.float64], modality: Modality) -> NDArray[np.float64]:
     """Start and end of the segments of one modality, shape (n, 2)."""
-    return rows[rows[:, 4] == MODALITIES.index(modality), :2]
+    return rows[:, :2].compress(rows[:, 4] == MODALITIES.index(modality), axis=0)

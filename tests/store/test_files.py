@@ -1,5 +1,6 @@
 """The storage operations: a file appears whole, once, and never changes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hilbert.store.files import LocalFiles
+from hilbert.store.files import MAX_OPEN, LocalFiles
 
 
 @pytest.fixture
@@ -22,6 +23,57 @@ def test_what_is_put_is_read_back_whole_and_in_part(files: LocalFiles) -> None:
     assert files.get("a/b", 8, 10) == b"89"
     assert files.stat("a/b").size == 10
     assert list(files.list("a")) == ["b"]
+
+
+@pytest.mark.parametrize("positioned", [True, False])
+def test_a_part_is_read_into_a_buffer(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch, positioned: bool
+) -> None:
+    if not positioned:
+        monkeypatch.delattr(os, "preadv")
+    files.put("a/b", b"0123456789")
+    buffer = bytearray(4)
+    assert files.read_into("a/b", 3, memoryview(buffer)) == 4
+    assert buffer == b"3456"
+    assert files.read_into("a/b", 8, memoryview(buffer)) == 2
+    assert files.read_into("a/b", 11, memoryview(buffer)) == 0
+    assert files.read_into("a/b", 0, memoryview(bytearray())) == 0
+    with pytest.raises(FileNotFoundError):
+        files.read_into("nowhere", 0, memoryview(buffer))
+
+
+def test_only_so_many_files_stay_open(files: LocalFiles) -> None:
+    before = n_open()
+    for i in range(2 * MAX_OPEN):
+        files.put(str(i), b"x")
+        files.read_into(str(i), 0, memoryview(bytearray(1)))
+    assert n_open() - before <= MAX_OPEN
+    files.delete("0")  # what is deleted gives its space back
+    assert n_open() == before
+
+
+def test_a_file_that_went_stale_is_opened_again(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file deleted by another machine, as NFS tells it to those that have it open."""
+    files.put("a", b"0123")
+    buffer = bytearray(4)
+    files.read_into("a", 0, memoryview(buffer))
+    (files.root / "a").unlink()
+    preadv = os.preadv
+
+    def stale(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        if os.fstat(descriptor).st_nlink == 0:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return preadv(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", stale)
+    with pytest.raises(FileNotFoundError):
+        files.read_into("a", 0, memoryview(buffer))
+
+
+def n_open() -> int:
+    return len(os.listdir("/proc/self/fd" if os.path.exists("/proc") else "/dev/fd"))
 
 
 def test_a_name_is_taken_once(files: LocalFiles) -> None:
