@@ -31,7 +31,8 @@ def make_store(folder: Path, n_documents: int = 36, **columns: list[str | None])
         "t": EncoderInfo("t", "text", 6, "ft", {"model": "t"}),
     }
     about = {"boundaries": "", "texts": "", "n_audio": 3, "n_text": 2, "audio_s": 3.0,
-             "content": "", "speakers": [], "components": {"options": {"window_s": 10.0}}}  # fmt: skip
+             "content": "", "speakers": [],
+             "components": {"options": {"window_s": 10.0}}}  # fmt: skip
     segments = [Segment("audio", None, i, i + 1) for i in range(3)]
     segments += [Segment("text", None, None, None, "w", 1)] * 2
     rows = []
@@ -92,7 +93,7 @@ class TestRunDirectory:
     def test_all_files_are_there(self, fitted: tuple[Path, dict[str, Any]]) -> None:
         names = {str(p.relative_to(fitted[0])) for p in fitted[0].rglob("*") if p.is_file()}
         assert names == {
-            "run.json", "config.json", "folds.json", "metrics.json", "environment.json",
+            "run.json", "config.json", "inputs.json", "folds.json", "metrics.json", "environment.json",
             "predictions.csv", "fold_predictions.csv", "losses.csv", "model.safetensors",
             "figures/roc.png", "figures/confusion.png", "figures/losses.png", "report.html",
             "report.json",
