@@ -11,6 +11,7 @@ COMMANDS = {
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
     "predict": "Score new recordings with a run's model.",
+    "store": "Care of a store: info, verify, repair, gc, compact, export.",
 }
 
 
