@@ -1,20 +1,14 @@
 """Flags of `hilbert store`, the care of a store: a group of six commands."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.pipeline import cli_store_output as say
 from hilbert.pipeline.progress import show_progress
 
-if TYPE_CHECKING:
-    from hilbert.store.export import Export
-    from hilbert.store.feature_store import FeatureStore
-    from hilbert.store.verify import Finding
-
-_MOST_SHOWN = 20
 _SMALL_LIVE_SHARE = 0.8
 
 store_argument = click.argument("store", type=click.Path(path_type=Path), default="feats.zarr")
@@ -56,9 +50,9 @@ def info_command(store: Path, as_json: bool) -> None:
     click.echo(f"  documents    {found.documents}, {found.failed} of them failed")
     for name, n in found.encoders.items():
         click.echo(f"  encoder      {name}: {n} documents, {found.dims[name]} numbers a segment")
-    click.echo(f"  data         {_size(found.n_bytes)} in {found.packs} packs,"
+    click.echo(f"  data         {say.size(found.n_bytes)} in {found.packs} packs,"
                f" {found.live_share:.0%} of it referred to")  # fmt: skip
-    pinned = ", ".join(f"{n} by {_count(k, 'run')}" for n, k in sorted(found.pinned.items()))
+    pinned = ", ".join(f"{n} by {say.count(k, 'run')}" for n, k in sorted(found.pinned.items()))
     latest = f", latest {found.generations[-1]}" if found.generations else ""
     click.echo(f"  generations  {len(found.generations)}{latest}; pinned: {pinned or 'none'}")
     if found.damaged:
@@ -66,6 +60,8 @@ def info_command(store: Path, as_json: bool) -> None:
         click.echo(f"Next: hilbert store repair {store}")
     elif found.live_share < _SMALL_LIVE_SHARE:
         click.echo(f"Next: hilbert store gc {store}")
+    elif found.failed:
+        click.echo(f"Next: hilbert extract --store {store}")
     else:
         click.echo(f"Next: hilbert store verify {store}")
 
@@ -85,16 +81,22 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
         findings = verify(opened, deep=deep, step=progress.reach)
     if as_json:
         common.print_json(
-            {"store": opened.name, "sound": not findings, "deep": deep, **_as_json(findings)}
+            {
+                "store": opened.name,
+                "sound": not findings,
+                "deep": deep,
+                **say.listed(findings),
+            }
         )
     elif findings:
-        _print_findings(findings)
+        say.print_findings(findings)
     else:
-        click.echo(_sound(opened, store, deep))
+        click.echo(say.sound(opened, store, deep))
     if findings:
         raise StoreError(
-            f"{opened.name} is damaged ({_count(len(findings), 'problem')});"
-            f" run `hilbert store repair {_shown(store)}`, then `hilbert extract`"
+            say.loss_of_old(opened, findings, store)
+            or f"{opened.name} is damaged ({say.count(len(findings), 'problem')});"
+            f" run `hilbert store repair {say.shown(store)}`, then `hilbert extract`"
         )
 
 
@@ -118,10 +120,12 @@ def repair_command(store: Path, dry_run: bool, as_json: bool) -> None:
         else:
             findings = repair(opened, step=progress.reach)
     if as_json:
-        return common.print_json({"store": opened.name, "dry_run": dry_run, **_as_json(findings)})
+        return common.print_json({"store": opened.name, "dry_run": dry_run, **say.listed(findings)})
     if not findings:
-        return click.echo(_sound(opened, store, deep=True))
-    _print_findings(findings)
+        return click.echo(say.sound(opened, store, deep=True))
+    say.print_findings(findings)
+    if loss := say.loss_of_old(opened, findings, store):
+        return click.echo(f"There is nothing to drop: {loss}.")
     if dry_run:
         click.echo("That would be dropped; nothing was written.")
         return click.echo(f"Next: hilbert store repair {store}")
@@ -167,14 +171,14 @@ def gc_command(
             }
         )
     parts = (
-        _count(len(found.generations), "old generation"),
-        _count(len(found.commits), "pack"),
-        _count(len(found.orphans), "leftover file"),
+        say.count(len(found.generations), "old generation"),
+        say.count(len(found.commits), "pack"),
+        say.count(len(found.orphans), "leftover file"),
     )
     if not (found.generations or found.commits or found.orphans):
         return click.echo(f"Nothing of {opened.name} can go that is older than {older_than_h:g} h.")
     would = "would go" if dry_run else "are gone"
-    click.echo(f"{', '.join(parts)} {would}: {_size(found.n_bytes)}.")
+    click.echo(f"{', '.join(parts)} {would}: {say.size(found.n_bytes)}.")
     click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
     return click.echo(f"Next: hilbert store {'gc' if dry_run else 'compact'} {store}")
 
@@ -182,9 +186,17 @@ def gc_command(
 @command.command("compact", short_help="Merge small packs, drop dead rows.")
 @store_argument
 @older_than_option
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Rewrite every pack that holds something nothing refers to: after `gc`, what was deleted"
+    " is then gone for good.",
+)
 @dry_run_option
 @common.json_option
-def compact_command(store: Path, older_than_h: float, dry_run: bool, as_json: bool) -> None:
+def compact_command(
+    store: Path, older_than_h: float, thorough: bool, dry_run: bool, as_json: bool
+) -> None:
     """Merge small packs of STORE, and rewrite those of which little is still referred to."""
     from hilbert.store.compact import compact, find_compaction
     from hilbert.store.feature_store import open_store
@@ -192,10 +204,10 @@ def compact_command(store: Path, older_than_h: float, dry_run: bool, as_json: bo
     opened = open_store(store)
     age_s = 3600 * older_than_h
     if dry_run:
-        found = find_compaction(opened, older_than_s=age_s)
+        found = find_compaction(opened, older_than_s=age_s, thorough=thorough)
     else:
         with show_progress("compact", unit="packs") as progress:
-            found = compact(opened, older_than_s=age_s, step=progress.reach)
+            found = compact(opened, older_than_s=age_s, thorough=thorough, step=progress.reach)
     if as_json:
         return common.print_json(
             {
@@ -209,8 +221,8 @@ def compact_command(store: Path, older_than_h: float, dry_run: bool, as_json: bo
     if not found.packs:
         return click.echo(f"{opened.name} is compact: no packs to merge.")
     did = "would be merged" if dry_run else "were merged"
-    click.echo(f"{_count(len(found.packs), 'pack')} of {_size(found.n_bytes)} {did};"
-               f" {_size(found.live_bytes)} of features in them stay.")  # fmt: skip
+    click.echo(f"{say.count(len(found.packs), 'pack')} of {say.size(found.n_bytes)} {did};"
+               f" {say.size(found.live_bytes)} of features in them stay.")  # fmt: skip
     return click.echo(f"Next: hilbert store {'compact' if dry_run else 'info'} {store}")
 
 
@@ -268,68 +280,5 @@ def export_command(
         with show_progress("export", unit="documents") as progress:
             write_export(plan, out, key_file=key_file, overwrite=overwrite, step=progress.reach)
     if as_json:
-        return common.print_json(_export_json(plan, out, dry_run))
-    return _print_export(plan, out, key_file, dry_run)
-
-
-def _export_json(plan: "Export", out: Path, dry_run: bool) -> dict[str, Any]:
-    return {
-        "out": str(out),
-        "dry_run": dry_run,
-        "generation": plan.generation,
-        "documents": len(plan.rows),
-        "pseudonymised": plan.pseudonymised,
-        "columns": plan.columns,
-        "encoders": {info.name: plan.n_rows(info.name) for info in plan.encoders},
-        "bytes": plan.n_bytes,
-    }
-
-
-def _print_export(plan: "Export", out: Path, key_file: Path | None, dry_run: bool) -> None:
-    rows = ", ".join(f"{plan.n_rows(info.name)} rows of {info.name}" for info in plan.encoders)
-    did = "would go" if dry_run else "are"
-    click.echo(f"{len(plan.rows)} documents of generation {plan.generation} {did} in {out}:"
-               f" {rows}; {_size(plan.n_bytes)}.")  # fmt: skip
-    click.echo(f"Label columns: {', '.join(plan.columns) or 'none'}.")
-    if key_file is not None and not dry_run:
-        click.echo(f"Who is who is in {key_file}; never share it with the export.")
-    if not plan.pseudonymised:
-        click.echo("Ids, groups and speakers keep their names; to share it: --pseudonymise")
-
-
-def _as_json(findings: "Sequence[Finding]") -> dict[str, Any]:
-    return {"findings": [{"kind": f.kind, "name": f.name, "problem": f.problem} for f in findings]}
-
-
-def _print_findings(findings: "Sequence[Finding]") -> None:
-    for finding in findings[:_MOST_SHOWN]:
-        click.echo(f"  {finding.problem}")
-    if len(findings) > _MOST_SHOWN:
-        click.echo(f"  and {len(findings) - _MOST_SHOWN} more (--json lists all)")
-
-
-def _sound(opened: "FeatureStore", store: Path, deep: bool) -> str:
-    commits = opened.index.commits.values()
-    size = _size(sum(commit.data_bytes for commit in commits))
-    said = f"{opened.name} is sound: {_count(len(commits), 'pack')}, {size}"
-    if deep:
-        return f"{said}, every checksum compared."
-    return f"{said}; to compare every checksum: hilbert store verify --deep {store}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _size(n_bytes: int) -> str:
-    size, unit = float(n_bytes), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
-
-
-def _shown(store: Path) -> Path | str:
-    """The path as given; an absolute one by its name, as errors end up in logs and reports."""
-    return store.resolve().name if store.is_absolute() else store
+        return common.print_json(say.export_as_json(plan, out, dry_run))
+    return say.print_export(plan, out, key_file, dry_run)

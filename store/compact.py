@@ -41,11 +41,16 @@ class Compaction:
 
 
 def find_compaction(
-    store: FeatureStore, *, older_than_s: float, limits: PackLimits | None = None
+    store: FeatureStore,
+    *,
+    older_than_s: float,
+    limits: PackLimits | None = None,
+    thorough: bool = False,
 ) -> Compaction:
     """What `compact` would rewrite.
 
-    Keys that nothing refers to are dropped from packs that are older than `older_than_s`.
+    Keys that nothing refers to are dropped from packs that are older than `older_than_s`. With
+    `thorough`, every such pack that holds one is rewritten, however much of it is kept.
 
     Raises
     ------
@@ -58,7 +63,9 @@ def find_compaction(
     by_shape = defaultdict(list)
     for commit in store.index.commits.values():
         size = sum(_bytes_of(commit, i) for i in kept[commit.pack])
-        if size < SMALL * max(commit.n_rows * commit.row_bytes, 1) or size < SMALL * largest:
+        wasteful = size < SMALL * max(commit.n_rows * commit.row_bytes, 1)
+        holds_dead = len(kept[commit.pack]) < len(commit.keys)
+        if wasteful or size < SMALL * largest or (thorough and holds_dead):
             by_shape[commit.kind, commit.width, commit.dtype].append(commit)
     chosen = [
         commit
@@ -79,6 +86,7 @@ def compact(
     *,
     older_than_s: float,
     limits: PackLimits | None = None,
+    thorough: bool = False,
     step: Step | None = None,
 ) -> Compaction:
     """Rewrite what `find_compaction` finds; readers and extractions may go on meanwhile.
@@ -88,7 +96,7 @@ def compact(
     StoreError
         If something to be rewritten is damaged; it is not touched.
     """
-    found = find_compaction(store, older_than_s=older_than_s, limits=limits)
+    found = find_compaction(store, older_than_s=older_than_s, limits=limits, thorough=thorough)
     live = live_keys(store.records, generations(store.records))
     by_shape = defaultdict(list)
     for commit in found.packs:

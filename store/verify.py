@@ -141,7 +141,8 @@ def _check_references(
     store: FeatureStore, manifest: Manifest, unsound: dict[str, set[int] | None]
 ) -> Iterator[Finding]:
     for row in manifest.rows:
-        for what, key in (("segments", row.segment_key), *row.feature_keys.items()):
+        features = ((f"{name} features", key) for name, key in row.feature_keys.items())
+        for what, key in (("segments", row.segment_key), *features):
             if key is not None and not _is_held(store, key, unsound):
                 problem = f"document {row.id} has lost its {what}"
                 yield Finding("reference", str(manifest.generation), problem)

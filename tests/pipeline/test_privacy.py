@@ -68,6 +68,19 @@ def test_a_store_a_run_and_what_is_said_of_them(place: Project) -> None:
         assert leaks(place, path.read_bytes()) == [], path
 
 
+def test_a_document_that_is_taken_out_is_gone(place: Project) -> None:
+    extract(place)
+    x = open_store("feats.zarr").read("both1", "tiny-bert").x.tobytes()
+    place.write_table(place.rows()[1:])
+    extract(place, "--prune")
+    old = ("--older-than-h", "0")
+    for arguments in (("gc", *old), ("compact", "--thorough", *old)):
+        assert run("store", *arguments).exit_code == 0
+    for path in files("feats.zarr"):
+        assert not [word for word in (b"both1", x) if word in path.read_bytes()], path
+    assert run("store", "verify", "--deep").exit_code == 0
+
+
 def test_only_the_owner_can_read_a_store(place: Project) -> None:
     extract(place)
     for path in [Path("feats.zarr"), *Path("feats.zarr").rglob("*")]:
