@@ -1,13 +1,16 @@
 """Flags of `hilbert store`, the care of a store: a group of six commands."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import cli_store_output as say
 from hilbert.pipeline.progress import show_progress
+
+if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
+    from hilbert.store.info import StoreInfo
 
 _SMALL_LIVE_SHARE = 0.8
 
@@ -46,24 +49,18 @@ def info_command(store: Path, as_json: bool) -> None:
     found = info(opened)
     if as_json:
         return common.print_json({"store": opened.name, **asdict(found)})
-    click.echo(f"{opened.name}: {found.format}, recordings encoded in {found.precision}")
-    click.echo(f"  documents    {found.documents}, {found.failed} of them failed")
-    for name, n in found.encoders.items():
-        click.echo(f"  encoder      {name}: {n} documents, {found.dims[name]} numbers a segment")
-    click.echo(f"  data         {say.size(found.n_bytes)} in {found.packs} packs,"
-               f" {found.live_share:.0%} of it referred to")  # fmt: skip
-    pinned = ", ".join(f"{n} by {say.count(k, 'run')}" for n, k in sorted(found.pinned.items()))
-    latest = f", latest {found.generations[-1]}" if found.generations else ""
-    click.echo(f"  generations  {len(found.generations)}{latest}; pinned: {pinned or 'none'}")
+    say.print_info(opened.name, found)
+    click.echo(f"Next: {_next_care(found)} {store}")
+    return None
+
+
+def _next_care(found: "StoreInfo") -> str:
+    """The command that the numbers of a store call for."""
     if found.damaged:
-        click.echo(f"  damaged      {found.damaged} packs")
-        click.echo(f"Next: hilbert store repair {store}")
-    elif found.live_share < _SMALL_LIVE_SHARE:
-        click.echo(f"Next: hilbert store gc {store}")
-    elif found.failed:
-        click.echo(f"Next: hilbert extract --store {store}")
-    else:
-        click.echo(f"Next: hilbert store verify {store}")
+        return "hilbert store repair"
+    if found.live_share < _SMALL_LIVE_SHARE:
+        return "hilbert store gc"
+    return "hilbert extract --store" if found.failed else "hilbert store verify"
 
 
 @command.command("verify", short_help="Is it sound? --deep compares every checksum.")
@@ -170,17 +167,10 @@ def gc_command(
                 "bytes": found.n_bytes,
             }
         )
-    parts = (
-        say.count(len(found.generations), "old generation"),
-        say.count(len(found.commits), "pack"),
-        say.count(len(found.orphans), "leftover file"),
-    )
-    if not (found.generations or found.commits or found.orphans):
-        return click.echo(f"Nothing of {opened.name} can go that is older than {older_than_h:g} h.")
-    would = "would go" if dry_run else "are gone"
-    click.echo(f"{', '.join(parts)} {would}: {say.size(found.n_bytes)}.")
-    click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
-    return click.echo(f"Next: hilbert store {'gc' if dry_run else 'compact'} {store}")
+    say.print_garbage(found, unpinned, dry_run)
+    if found.n_bytes or found.generations:
+        click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
+        click.echo(f"Next: hilbert store {'gc' if dry_run else 'compact'} {store}")
 
 
 @command.command("compact", short_help="Merge small packs, drop dead rows.")

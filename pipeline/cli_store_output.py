@@ -7,12 +7,45 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
+    from hilbert.store.collect import Garbage
     from hilbert.store.export import Export
     from hilbert.store.feature_store import FeatureStore
+    from hilbert.store.info import StoreInfo
     from hilbert.store.verify import Finding
 
 MOST_SHOWN = 20
 """Findings that are printed; a store may have one for every document."""
+
+
+def print_info(name: str, found: "StoreInfo") -> None:
+    """Numbers of a store, one line each."""
+    click.echo(f"{name}: {found.format}, recordings encoded in {found.precision}")
+    click.echo(f"  documents    {found.documents}, {found.failed} of them failed")
+    for encoder, n in found.encoders.items():
+        click.echo(f"  encoder      {encoder}: {n} documents,"
+                   f" {found.dims[encoder]} numbers a segment")  # fmt: skip
+    click.echo(f"  data         {size(found.n_bytes)} in {found.packs} packs,"
+               f" {found.live_share:.0%} of it referred to")  # fmt: skip
+    pinned = ", ".join(f"{n} by {count(k, 'run')}" for n, k in sorted(found.pinned.items()))
+    latest = f", latest {found.generations[-1]}" if found.generations else ""
+    click.echo(f"  generations  {len(found.generations)}{latest}; pinned: {pinned or 'none'}")
+    if found.damaged:
+        click.echo(f"  damaged      {found.damaged} packs")
+
+
+def print_garbage(found: "Garbage", unpinned: Sequence[int], dry_run: bool) -> None:
+    """What of a store went, or would go."""
+    for number in unpinned:
+        click.echo(f"Generation {number} {'would no longer be' if dry_run else 'is not'} pinned.")
+    if not (found.generations or found.commits or found.orphans):
+        return click.echo("There is nothing that is old enough and that nothing refers to.")
+    parts = (
+        count(len(found.generations), "old generation"),
+        count(len(found.commits), "pack"),
+        count(len(found.orphans), "leftover file"),
+    )
+    would = "would go" if dry_run else "are gone"
+    return click.echo(f"{', '.join(parts)} {would}: {size(found.n_bytes)} of data.")
 
 
 def export_as_json(plan: "Export", out: Path, dry_run: bool) -> dict[str, Any]:
