@@ -238,7 +238,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Cells]]:
     try:
         table = pq.ParquetFile(path).read()
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].replace(str(path), path.name)
         raise CorpusError(f"{path.name} cannot be read as Parquet: {reason}") from None
     _check_header(path, table.column_names)
     for number, row in enumerate(table.to_pylist(), start=1):

@@ -141,7 +141,7 @@ def _own_store(out: Path, run: dict[str, Any]) -> Path:
         If `out` cannot be a file, or the place holds the store the run was fitted from.
     """
     if not out.name or out.is_dir():
-        raise HilbertError(f"--out {out} is a folder; name a CSV file")
+        raise HilbertError(f"--out {out.name or out} is a folder; name a CSV file")
     path = out.with_name(out.name + ".feats.zarr")
     if path.exists() and open_store(path).identity == run.get("store_identity"):
         raise HilbertError(

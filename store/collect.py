@@ -1,10 +1,11 @@
 """Garbage of a store: what nothing refers to any more, and what was left by a kill."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from hilbert.store.commits import Commit
+from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.files import TEMPORARY, walk
 from hilbert.store.manifest import (
@@ -14,7 +15,7 @@ from hilbert.store.manifest import (
     read_manifest,
     write_manifest,
 )
-from hilbert.store.references import kept_generations, live_keys, pins
+from hilbert.store.references import kept_generations, live_keys, pins, unpin
 from hilbert.store.retire import retire
 
 
@@ -40,7 +41,9 @@ class Garbage:
     n_bytes: int
 
 
-def find_garbage(store: FeatureStore, *, older_than_s: float) -> Garbage:
+def find_garbage(
+    store: FeatureStore, *, older_than_s: float, unpinned: Collection[int] = ()
+) -> Garbage:
     """What `collect` would delete: nothing that is younger than `older_than_s` seconds.
 
     The age keeps apart what a running extraction has committed and not yet published.
@@ -48,10 +51,14 @@ def find_garbage(store: FeatureStore, *, older_than_s: float) -> Garbage:
     Raises
     ------
     StoreError
-        If a manifest is damaged, so that it is not known what is referred to.
+        If a manifest is damaged, so that it is not known what is referred to, or one of
+        `unpinned` is not pinned, or the store was deleted.
     """
+    _check_pinned(store, unpinned)
     now_s = time.time()
-    kept = kept_generations(store.records, younger_than_s=older_than_s, now_s=now_s)
+    kept = kept_generations(
+        store.records, younger_than_s=older_than_s, now_s=now_s, unpinned=unpinned
+    )
     live = live_keys(store.records, kept)
     dead = tuple(
         commit
@@ -60,6 +67,7 @@ def find_garbage(store: FeatureStore, *, older_than_s: float) -> Garbage:
         and store.records.age_s(f"commits/{commit.pack}", now_s) >= older_than_s
     )
     orphans = tuple(name for name in _orphans(store) if _age_s(store, name, now_s) >= older_than_s)
+    store.check_there()
     return Garbage(
         generations=tuple(n for n in generations(store.records) if n not in kept),
         commits=dead,
@@ -68,9 +76,14 @@ def find_garbage(store: FeatureStore, *, older_than_s: float) -> Garbage:
     )
 
 
-def collect(store: FeatureStore, *, older_than_s: float) -> Garbage:
-    """Delete garbage and return what went; safe beside running extractions and fits."""
-    garbage = find_garbage(store, older_than_s=older_than_s)
+def collect(store: FeatureStore, *, older_than_s: float, unpinned: Collection[int] = ()) -> Garbage:
+    """Delete garbage and return what went; safe beside running extractions and fits.
+
+    The generations of `unpinned` are let go first, whatever runs were made from them.
+    """
+    garbage = find_garbage(store, older_than_s=older_than_s, unpinned=unpinned)
+    for number in unpinned:
+        unpin(store.records, number)
     kept = _drop_generations(store, garbage.generations)
     gone = retire(
         store, garbage.commits, lambda: live_keys(store.records, generations(store.records))
@@ -85,6 +98,13 @@ def collect(store: FeatureStore, *, older_than_s: float) -> Garbage:
         - sum(c.data_bytes for c in garbage.commits)
         + sum(c.data_bytes for c in gone),
     )
+
+
+def _check_pinned(store: FeatureStore, numbers: Collection[int]) -> None:
+    pinned = sorted(pins(store.records))
+    if unknown := sorted(set(numbers) - set(pinned)):
+        has = ", ".join(map(str, pinned)) or "none"
+        raise StoreError(f"no run of {store.name} pins generation {unknown[0]}; pinned: {has}")
 
 
 def _drop_generations(store: FeatureStore, numbers: tuple[int, ...]) -> set[int]:

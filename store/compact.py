@@ -1,9 +1,10 @@
 """Merge small packs, and rewrite those of which little is still referred to."""
 
+import itertools
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hilbert.store.commits import Commit, Place
@@ -12,6 +13,9 @@ from hilbert.store.manifest import generations
 from hilbert.store.pack_writer import PackLimits
 from hilbert.store.references import live_keys
 from hilbert.store.retire import retire
+
+Step = Callable[[int, int], None]
+"""Called with the number of packs rewritten and the number of all."""
 
 SMALL = 0.5
 """A pack below this share of the largest size is merged, or with this share of live bytes."""
@@ -37,11 +41,21 @@ class Compaction:
 
 
 def find_compaction(
-    store: FeatureStore, *, older_than_s: float, limits: PackLimits | None = None
+    store: FeatureStore,
+    *,
+    older_than_s: float,
+    limits: PackLimits | None = None,
+    thorough: bool = False,
 ) -> Compaction:
     """What `compact` would rewrite.
 
-    Keys that nothing refers to are dropped from packs that are older than `older_than_s`.
+    Keys that nothing refers to are dropped from packs that are older than `older_than_s`. With
+    `thorough`, every such pack that holds one is rewritten, however much of it is kept.
+
+    Raises
+    ------
+    StoreError
+        If a manifest is damaged, or the store was deleted.
     """
     largest = (limits or PackLimits()).n_bytes
     live = live_keys(store.records, generations(store.records))
@@ -49,7 +63,9 @@ def find_compaction(
     by_shape = defaultdict(list)
     for commit in store.index.commits.values():
         size = sum(_bytes_of(commit, i) for i in kept[commit.pack])
-        if size < SMALL * max(commit.n_rows * commit.row_bytes, 1) or size < SMALL * largest:
+        wasteful = size < SMALL * max(commit.n_rows * commit.row_bytes, 1)
+        holds_dead = len(kept[commit.pack]) < len(commit.keys)
+        if wasteful or size < SMALL * largest or (thorough and holds_dead):
             by_shape[commit.kind, commit.width, commit.dtype].append(commit)
     chosen = [
         commit
@@ -57,6 +73,7 @@ def find_compaction(
         for commit in sorted(commits, key=_committed_at)
         if len(commits) > 1 or len(kept[commit.pack]) < len(commit.keys)
     ]
+    store.check_there()
     return Compaction(
         packs=tuple(chosen),
         n_bytes=sum(commit.data_bytes for commit in chosen),
@@ -65,7 +82,12 @@ def find_compaction(
 
 
 def compact(
-    store: FeatureStore, *, older_than_s: float, limits: PackLimits | None = None
+    store: FeatureStore,
+    *,
+    older_than_s: float,
+    limits: PackLimits | None = None,
+    thorough: bool = False,
+    step: Step | None = None,
 ) -> Compaction:
     """Rewrite what `find_compaction` finds; readers and extractions may go on meanwhile.
 
@@ -74,26 +96,35 @@ def compact(
     StoreError
         If something to be rewritten is damaged; it is not touched.
     """
-    found = find_compaction(store, older_than_s=older_than_s, limits=limits)
+    found = find_compaction(store, older_than_s=older_than_s, limits=limits, thorough=thorough)
     live = live_keys(store.records, generations(store.records))
     by_shape = defaultdict(list)
     for commit in found.packs:
         by_shape[commit.kind, commit.width, commit.dtype].append(commit)
     size = (limits or PackLimits()).n_bytes
+    done = itertools.count(1)
     for commits in by_shape.values():
         rewrite(
             store,
             [(c, _kept(store, c, live, older_than_s)) for c in commits],
             PackLimits(n_bytes=size, seconds=math.inf),
+            advance=None if step is None else lambda: step(next(done), len(found.packs)),
         )
     retire(store, found.packs, lambda: live_keys(store.records, generations(store.records)))
     return found
 
 
 def rewrite(
-    store: FeatureStore, parts: Sequence[tuple[Commit, Sequence[int]]], limits: PackLimits
+    store: FeatureStore,
+    parts: Sequence[tuple[Commit, Sequence[int]]],
+    limits: PackLimits,
+    *,
+    advance: Callable[[], None] | None = None,
 ) -> None:
-    """Write documents of some packs of one kind and shape into new packs, checked as read."""
+    """Write documents of some packs of one kind and shape into new packs, checked as read.
+
+    `advance` is called after each pack that was read.
+    """
     provenance = {"merged": [commit.provenance for commit, kept in parts if kept]}
     kind = parts[0][0].kind
     with store.writer(kind, provenance=provenance, limits=limits) as writer:
@@ -101,6 +132,8 @@ def rewrite(
             for i in kept:
                 about = commit.about[i] if commit.about else None
                 writer.add(commit.keys[i], store.rows_at(Place(commit, i)), about)
+            if advance is not None:
+                advance()
 
 
 def _kept(store: FeatureStore, commit: Commit, live: set[str], older_than_s: float) -> list[int]:

@@ -189,6 +189,12 @@ class FeatureStore:
     def read_keys(self, segment_key: str | None, feature_key: str, info: EncoderInfo) -> Features:
         """Features by their keys; the way to read the rows of an older manifest."""
         x = self.rows_of(feature_key)
+        if x.shape[1] != info.dim:
+            raise StoreError(
+                f"{self.name} holds {info.name} features of width {x.shape[1]}, not {info.dim};"
+                f" `hilbert store repair {self.name}` drops them, `hilbert extract` encodes them"
+                " again"
+            )
         times = segment_table.times_of(self.rows_of(segment_key), info.modality)
         return Features(x, times)
 
@@ -217,8 +223,19 @@ class FeatureStore:
     def _place(self, key: str | None) -> Place:
         place = None if key is None else self.index.find(key)
         if place is None:
+            self.check_there()
             raise _gone()
         return place
+
+    def check_there(self) -> None:
+        """Raise `StoreError` if the store was deleted or moved since it was opened."""
+        try:
+            self.files.stat(self.form.root)
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.name} was deleted or moved while it was in use; put it back, or make one"
+                f" with `hilbert extract --store {self.name}`"
+            ) from None
 
     def rows_of(self, key: str | None) -> NDArray[Any]:
         """The rows under a key, shape (n_rows, width); checked against their checksum.
@@ -235,6 +252,7 @@ class FeatureStore:
         try:
             return self.rows_at(self._place(key))
         except FileNotFoundError:
+            self.check_there()
             raise _gone() from None
 
     def rows_at(self, place: Place) -> NDArray[Any]:

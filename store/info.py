@@ -52,11 +52,19 @@ class StoreInfo:
 
 
 def info(store: FeatureStore) -> StoreInfo:
-    """Numbers of a store; reads records and manifests only."""
+    """Numbers of a store; reads records and manifests only.
+
+    Raises
+    ------
+    StoreError
+        If a manifest is damaged, or the store was deleted meanwhile.
+    """
     manifest = store.manifest()
     numbers = generations(store.records)
     encoded = Counter(name for row in manifest.rows for name in row.feature_keys)
     n_bytes = sum(commit.data_bytes for commit in store.index.commits.values())
+    live_share = _live_share(store, live_keys(store.records, numbers))
+    store.check_there()
     return StoreInfo(
         format=store.form.name,
         precision=store.root.precision,
@@ -66,7 +74,7 @@ def info(store: FeatureStore) -> StoreInfo:
         dims={name: encoder.dim for name, encoder in manifest.encoders.items()},
         packs=len(store.index.commits),
         n_bytes=n_bytes,
-        live_share=_live_share(store, live_keys(store.records, numbers)),
+        live_share=live_share,
         generations=tuple(numbers),
         pinned={number: len(runs) for number, runs in pins(store.records).items()},
         damaged=len(store.index.damaged),

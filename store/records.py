@@ -68,8 +68,11 @@ class Records:
         self._files.delete(self.file(name))
 
     def age_s(self, name: str, now_s: float) -> float:
-        """Seconds since a document was written; ``FileNotFoundError`` if there is none."""
-        return now_s - self._files.stat(self.file(name)).modified_s
+        """Seconds since a document was written; 0 if another process deleted it meanwhile."""
+        try:
+            return now_s - self._files.stat(self.file(name)).modified_s
+        except FileNotFoundError:
+            return 0.0
 
     def file(self, name: str) -> str:
         """The file that holds a document."""

@@ -4,7 +4,7 @@ The latest generation is kept, and every one that is pinned: a fit pins the gene
 reads, so that its run can be repeated however the corpus goes on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from hilbert.store.errors import StoreError
 from hilbert.store.manifest import Manifest, Row, document_name, generations, read_manifest
@@ -49,11 +49,13 @@ def unpin(records: Records, generation: int) -> None:
         records.delete(f"{FOLDER}/{generation:08d}-{run}")
 
 
-def kept_generations(records: Records, *, younger_than_s: float, now_s: float) -> set[int]:
-    """The latest generation, those that are pinned, and those that are young."""
+def kept_generations(
+    records: Records, *, younger_than_s: float, now_s: float, unpinned: Collection[int] = ()
+) -> set[int]:
+    """The latest generation, those pinned apart from `unpinned`, and those that are young."""
     numbers = generations(records)
-    kept = set(numbers[-1:]) | set(pins(records))
-    return kept | {n for n in numbers if _age_s(records, n, now_s) < younger_than_s}
+    kept = set(numbers[-1:]) | (pins(records).keys() - set(unpinned))
+    return kept | {n for n in numbers if records.age_s(document_name(n), now_s) < younger_than_s}
 
 
 def live_keys(records: Records, numbers: Iterable[int]) -> set[str]:
@@ -81,10 +83,3 @@ def keys_of_row(row: Row) -> Iterator[str]:
     if row.segment_key is not None:
         yield row.segment_key
     yield from row.feature_keys.values()
-
-
-def _age_s(records: Records, generation: int, now_s: float) -> float:
-    try:
-        return records.age_s(document_name(generation), now_s)
-    except FileNotFoundError:
-        return 0.0

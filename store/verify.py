@@ -7,7 +7,7 @@ from typing import Literal
 from hilbert.store.commits import Commit, Place
 from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.manifest import Manifest, generations, read_manifest
+from hilbert.store.manifest import Manifest, Row, generations, read_manifest
 from hilbert.store.references import pins
 
 Step = Callable[[int, int], None]
@@ -49,31 +49,70 @@ def verify(
         Check every document's checksum too, which reads the whole store.
     step : callable, optional
         Called after each pack.
+
+    Raises
+    ------
+    StoreError
+        If the store was deleted meanwhile.
     """
     store.refresh()
+    manifests = _read_manifests(store)
+    unfit = _unfit(store, manifests)
     findings = [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
     commits = list(store.index.commits.values())
     for done, commit in enumerate(commits, start=1):
-        findings += _check_commit(store, commit, deep)
+        findings += _check_commit(store, commit, deep, unfit.get(commit.pack, set()))
         if step is not None:
             step(done, len(commits))
     unsound = {f.name: set(f.documents) or None for f in findings if f.kind in ("pack", "rows")}
-    return (*findings, *_check_manifests(store, unsound))
+    findings += _check_manifests(store, manifests, unsound)
+    store.check_there()
+    return tuple(findings)
 
 
-def _check_commit(store: FeatureStore, commit: Commit, deep: bool) -> Iterator[Finding]:
+def _read_manifests(store: FeatureStore) -> dict[int, Manifest | None]:
+    """All generations, None for those that are damaged."""
+    found: dict[int, Manifest | None] = {}
+    for number in generations(store.records):
+        try:
+            found[number] = read_manifest(store.records, number)
+        except StoreError:
+            found[number] = None
+    return found
+
+
+def _unfit(store: FeatureStore, manifests: dict[int, Manifest | None]) -> dict[str, set[int]]:
+    """Documents of packs whose features are not as wide as their encoder says, by pack."""
+    unfit: dict[str, set[int]] = {}
+    for manifest in filter(None, manifests.values()):
+        for row in manifest.rows:
+            for place in _unfit_places(store, manifest, row):
+                unfit.setdefault(place.commit.pack, set()).add(place.i)
+    return unfit
+
+
+def _unfit_places(store: FeatureStore, manifest: Manifest, row: Row) -> Iterator[Place]:
+    for name, key in row.feature_keys.items():
+        place = store.index.find(key)
+        if place is not None and place.commit.width != manifest.encoders[name].dim:
+            yield place
+
+
+def _check_commit(
+    store: FeatureStore, commit: Commit, deep: bool, unfit: set[int]
+) -> Iterator[Finding]:
     shape = (commit.n_rows, commit.width)
     try:
         store.form.check_pack(store.files.get, commit.pack, shape, commit.dtype)
     except (StoreError, FileNotFoundError):
         yield Finding("pack", commit.pack, f"pack {commit.pack} is not laid out as it was written")
         return
-    if not deep:
-        return
-    bad = tuple(i for i in range(len(commit.keys)) if not _is_sound(store, Place(commit, i)))
+    n = len(commit.keys)
+    bad = unfit | {i for i in range(n) if deep and not _is_sound(store, Place(commit, i))}
     if bad:
-        problem = f"{len(bad)} of {len(commit.keys)} documents of pack {commit.pack} are damaged"
-        yield Finding("rows", commit.pack, problem, bad)
+        what = "damaged, or not as wide as their encoder says" if unfit else "damaged"
+        problem = f"{len(bad)} of {n} documents of pack {commit.pack} are {what}"
+        yield Finding("rows", commit.pack, problem, tuple(sorted(bad)))
 
 
 def _is_sound(store: FeatureStore, place: Place) -> bool:
@@ -84,17 +123,17 @@ def _is_sound(store: FeatureStore, place: Place) -> bool:
     return True
 
 
-def _check_manifests(store: FeatureStore, unsound: dict[str, set[int] | None]) -> Iterator[Finding]:
+def _check_manifests(
+    store: FeatureStore,
+    manifests: dict[int, Manifest | None],
+    unsound: dict[str, set[int] | None],
+) -> Iterator[Finding]:
     """Generations that are damaged, and keys that the kept ones name and no pack holds."""
-    numbers = generations(store.records)
-    kept = {*numbers[-1:], *pins(store.records)}
-    for number in numbers:
-        try:
-            manifest = read_manifest(store.records, number)
-        except StoreError:
+    kept = {*list(manifests)[-1:], *pins(store.records)}
+    for number, manifest in manifests.items():
+        if manifest is None:
             yield Finding("manifest", str(number), f"generation {number} is damaged")
-            continue
-        if number in kept:
+        elif number in kept:
             yield from _check_references(store, manifest, unsound)
 
 
@@ -102,8 +141,8 @@ def _check_references(
     store: FeatureStore, manifest: Manifest, unsound: dict[str, set[int] | None]
 ) -> Iterator[Finding]:
     for row in manifest.rows:
-        keys = {"segments": row.segment_key, **row.feature_keys}
-        for what, key in keys.items():
+        features = ((f"{name} features", key) for name, key in row.feature_keys.items())
+        for what, key in (("segments", row.segment_key), *features):
             if key is not None and not _is_held(store, key, unsound):
                 problem = f"document {row.id} has lost its {what}"
                 yield Finding("reference", str(manifest.generation), problem)

@@ -60,7 +60,13 @@ def test_setup_lists_every_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["hilbert", "hilbert.pipeline.cli", "hilbert.pipeline.cli_extract"]
+    "module",
+    [
+        "hilbert",
+        "hilbert.pipeline.cli",
+        "hilbert.pipeline.cli_extract",
+        "hilbert.pipeline.cli_store",
+    ],
 )
 def test_a_command_line_imports_no_model_library(module: str) -> None:
     heavy = "{'torch', 'transformers', 'sklearn', 'zarr', 'librosa'}"

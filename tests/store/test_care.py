@@ -229,6 +229,16 @@ class TestCompact:
         fill(store, IDS)
         assert find_compaction(store, older_than_s=0, limits=PackLimits(n_bytes=10)).packs == ()
 
+    def test_a_thorough_one_drops_the_last_dead_row(self, store: FeatureStore) -> None:
+        fill(store, IDS)
+        store.revise(lambda old: replace(old, rows=old.rows[1:]))
+        collect(store, older_than_s=0)
+        limits = PackLimits(n_bytes=10)
+        assert find_compaction(store, older_than_s=0, limits=limits).packs == ()
+        assert len(compact(store, older_than_s=0, limits=limits, thorough=True).packs) == 3
+        assert not {"s-d1", "a-d1", "t-d1"} & set(store.index.keys())
+        assert verify(store, deep=True) == ()
+
     def test_copies_of_a_key_become_one(self, store: FeatureStore) -> None:
         fill(store, IDS)
         add(store, "a-d1")

@@ -50,6 +50,23 @@ def encoder_of_two_tensor(name: str) -> str | None:
     return None if _TEXT_DECODER.match(name) else text_encoder_tensor(name)
 
 
+def shown(path: Path) -> str:
+    """A folder of a model, or a file in one, without where on this machine it lies.
+
+    Messages are copied into logs and reports, and a path tells who uses the machine.
+    """
+    if path.is_dir() or not path.name:
+        return path.resolve().name
+    return f"{path.parent.resolve().name}/{path.name}"
+
+
+def without_paths(reason: str, folder: Path) -> str:
+    """What another library says about a model in `folder`, with `shown` for its path."""
+    for spelling in {str(folder.resolve()), str(folder)} - {"."}:
+        reason = reason.replace(spelling, shown(folder))
+    return reason
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file of a model.
 
@@ -61,11 +78,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise HilbertError(f"{path} cannot be read: {error.strerror}.") from None
+        raise HilbertError(f"{shown(path)} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
-        raise HilbertError(f"{path} is not valid JSON: {error}.") from None
+        raise HilbertError(f"{shown(path)} is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise HilbertError(f"{path} is not a JSON object.")
+        raise HilbertError(f"{shown(path)} is not a JSON object.")
     return value
 
 
@@ -84,7 +101,7 @@ def weight_files(folder: Path) -> list[Path]:
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise HilbertError(
-            f"{index} names no files: it has no weight_map. Copy or save the model again."
+            f"{shown(index)} names no files: it has no weight_map. Copy or save the model again."
         )
     shards = sorted({folder / str(name) for name in weight_map.values()})
     return shards if all(shard.exists() for shard in shards) else []
@@ -118,7 +135,7 @@ def tensors_digest(folder: Path, kind: str, rename: NameFilter) -> str:
             for line in digests.derived(file, kind, lambda f: _tensor_lines(f, rename)).split()
         ]
     if not lines:
-        raise HilbertError(f"{folder} holds no weights of an encoder.")
+        raise HilbertError(f"{shown(folder)} holds no weights of an encoder.")
     return digest("tensors", sorted(lines))
 
 
@@ -168,7 +185,7 @@ def _tensors(file: Path) -> Iterator[tuple[str, NDArray[Any]]]:
                 values = data[start:stop].view(_DTYPES[entry["dtype"]])
                 yield name, values.reshape(entry["shape"])
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise HilbertError(f"{file} is not a safetensors file: {error}.") from None
+        raise HilbertError(f"{shown(file)} is not a safetensors file: {error}.") from None
 
 
 _TOKENIZER_FILES = (
@@ -217,5 +234,7 @@ def _vocabulary(folder: Path) -> object:
             name: digests.of(folder / name) for name in _TOKENIZER_FILES if (folder / name).exists()
         }
     if not found:
-        raise HilbertError(f"{folder} has no tokenizer (tokenizer.json or a vocabulary file).")
+        raise HilbertError(
+            f"{shown(folder)} has no tokenizer (tokenizer.json or a vocabulary file)."
+        )
     return found

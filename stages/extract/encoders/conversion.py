@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilbert.stages.extract.encoders.checkpoints import is_complete
+from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.ct2_whisper import write_whisper_folder
 from hilbert.store.errors import HilbertError
 from hilbert.store.file_digests import FileDigests, cache_folder
@@ -98,7 +98,7 @@ def _pickle_to_safetensors(source: Path, target: Path) -> None:
         save_file(tensors, target, metadata={"format": "pt"})
     except (pickle.UnpicklingError, RuntimeError, AttributeError, ValueError) as error:
         raise HilbertError(
-            f"{source} holds more than tensors or is damaged ({type(error).__name__})."
+            f"{shown(source)} holds more than tensors or is damaged ({type(error).__name__})."
             " Save the model as safetensors."
         ) from None
 
@@ -117,7 +117,7 @@ def _made(kind: str, sources: Sequence[Path], write: Callable[[Path], None]) -> 
         _make(final, write)
     except OSError as error:
         raise HilbertError(
-            f"The converted model cannot be written to {final.parent} ({error.strerror})."
+            f"The converted model cannot be written to the cache ({error.strerror})."
             " Set HILBERT_CACHE to a folder with room."
         ) from error
     return final

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hilbert.stages.extract.encoders.checkpoints import read_json
+from hilbert.stages.extract.encoders.checkpoints import read_json, shown
 from hilbert.stages.extract.encoders.windows import WINDOW_FRAMES
 from hilbert.store.errors import HilbertError
 from hilbert.store.types import Modality
@@ -173,7 +173,9 @@ def _number_in(file: Path, name: str) -> float | None:
     value = read_json(file).get(name)
     if value is None or isinstance(value, int | float):
         return value
-    raise HilbertError(f"{file}: {name} must be a number, not {value!r}. Mend it or leave it out.")
+    raise HilbertError(
+        f"{shown(file)}: {name} must be a number, not {value!r}. Mend it or leave it out."
+    )
 
 
 def _n_positions(config: Mapping[str, Any]) -> int | None:

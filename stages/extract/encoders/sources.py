@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel
-from hilbert.stages.extract.encoders.checkpoints import is_complete
+from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.conversion import convert_ct2, convert_pickled, find_ct2
 from hilbert.store.errors import HilbertError
 
@@ -27,12 +27,12 @@ def local_folder(folder: Path) -> Path:
     if is_complete(folder):
         return folder
     if not (folder / "config.json").exists():
-        raise HilbertError(f"{folder} holds no model: it has no config.json.")
+        raise HilbertError(f"{shown(folder)} holds no model: it has no config.json.")
     if source := find_ct2([folder]):
         return convert_ct2(source)
     if (folder / "pytorch_model.bin").exists():
         return convert_pickled(folder)
-    raise HilbertError(f"{folder} has no model.safetensors, or not all of its parts.")
+    raise HilbertError(f"{shown(folder)} has no model.safetensors, or not all of its parts.")
 
 
 def known_folder(model: KnownModel) -> Path:

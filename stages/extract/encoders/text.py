@@ -22,6 +22,7 @@ from hilbert.stages.extract.encoders.base import (
     Failed,
     result_of,
 )
+from hilbert.stages.extract.encoders.checkpoints import shown, without_paths
 from hilbert.stages.extract.encoders.pooling import Moments, stored
 from hilbert.stages.extract.encoders.workers import workers_for
 from hilbert.store.errors import DocumentError, HilbertError
@@ -188,7 +189,8 @@ def _load(folder: Path, device: torch.device) -> tuple[Any, Any]:
     except Exception as error:  # transformers raises whatever a model's own code raises
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise HilbertError(
-            f"transformers cannot load {folder} as a text encoder: {type(error).__name__}: {reason}"
+            f"transformers cannot load {shown(folder)} as a text encoder:"
+            f" {type(error).__name__}: {without_paths(reason, folder)}"
         ) from error
     has_decoder = bool(model.config.is_encoder_decoder)
     _check_whole(folder, report, has_decoder=has_decoder)
@@ -209,7 +211,7 @@ def _check_whole(folder: Path, report: Mapping[str, Any], *, has_decoder: bool) 
     ):
         if needed := sorted(name for name in names if _is_needed(name, has_decoder)):
             raise HilbertError(
-                f"The weights in {folder} do not fit its config.json: {what}: {len(needed)}"
+                f"The weights in {shown(folder)} do not fit its config.json: {what}: {len(needed)}"
                 f" (first: {needed[0]}). Copy or save the model again, weights and config.json"
                 " together."
             )

@@ -21,6 +21,7 @@ from hilbert.stages.extract.encoders.catalogue import KnownModel, find_known
 from hilbert.stages.extract.encoders.checkpoints import (
     encoder_of_two_tensor,
     read_json,
+    shown,
     tensors_digest,
     text_encoder_tensor,
     tokenizer_digest,
@@ -147,7 +148,7 @@ def _find(name: str) -> _Model:
         own = path.resolve().name
         return _Model(own, own, local_folder(path))
     if not name or path.is_absolute() or name.startswith(".") or name.count("/") > 1:
-        raise HilbertError(f"Encoder {name!r}: there is no such folder.")
+        raise HilbertError(f"Encoder {path.name!r}: there is no such folder.")
     return _Model(name.split("/")[-1], name, hub_folder(name))
 
 
@@ -155,7 +156,7 @@ def _checked_digest(model: _Model, modality: Modality, config: Mapping[str, Any]
     found = _digest(model.folder, modality, config)
     if model.known is not None and found != model.known.tensors:
         raise HilbertError(
-            f"The weights in {model.folder} are not those of {model.name}: their digest is"
+            f"The weights in {shown(model.folder)} are not those of {model.name}: their digest is"
             f" {found}, expected {model.known.tensors}. Delete that folder and try again, or"
             " give its path as the encoder if these weights are the ones you want."
         )

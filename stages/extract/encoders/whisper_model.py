@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from hilbert.stages.extract.encoders.checkpoints import weight_files, whisper_encoder_tensor
+from hilbert.stages.extract.encoders.checkpoints import (
+    shown,
+    weight_files,
+    whisper_encoder_tensor,
+    without_paths,
+)
 from hilbert.store.errors import HilbertError
 
 
@@ -62,10 +67,11 @@ def _empty(folder: Path) -> tuple[WhisperConfig, Any]:
         with torch.device("meta"):  # no memory and no random numbers for weights read later
             return config, WhisperEncoder(config)
     except Exception as error:  # transformers raises whatever its parts raise
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        first = str(error).strip().partition("\n")[0].rstrip(".")
+        reason = f"{type(error).__name__}: {without_paths(first, folder)}"
         raise HilbertError(
-            f"{folder / 'config.json'} describes no Whisper that transformers can build:"
-            f" {type(error).__name__}: {reason}. Copy or save the model again."
+            f"{shown(folder / 'config.json')} describes no Whisper that transformers can build:"
+            f" {reason}. Copy or save the model again."
         ) from error
 
 
@@ -73,8 +79,9 @@ def _fill(model: Any, folder: Path) -> None:
     try:
         model.load_state_dict(_state(folder), strict=True, assign=True)
     except RuntimeError as error:
+        reason = str(error).splitlines()[-1]
         raise HilbertError(
-            f"The weights in {folder} do not fit its config.json: {str(error).splitlines()[-1]}"
+            f"The weights in {shown(folder)} do not fit its config.json: {reason}"
         ) from None
 
 
