@@ -93,7 +93,8 @@ class TestRunDirectory:
     def test_all_files_are_there(self, fitted: tuple[Path, dict[str, Any]]) -> None:
         names = {str(p.relative_to(fitted[0])) for p in fitted[0].rglob("*") if p.is_file()}
         assert names == {
-            "run.json", "config.json", "inputs.json", "folds.json", "metrics.json", "environment.json",
+            "run.json", "config.json", "inputs.json", "folds.json", "metrics.json",
+            "environment.json",
             "predictions.csv", "fold_predictions.csv", "losses.csv", "model.safetensors",
             "figures/roc.png", "figures/confusion.png", "figures/losses.png", "report.html",
             "report.json",
