@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from hilbert.pipeline import provenance
+from hilbert.pipeline.plan import read_inputs
 from hilbert.pipeline.progress import Progress, show_progress
 from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
 from hilbert.pipeline.session import Encoding, SegmentedWork, Session
@@ -111,8 +113,10 @@ def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequ
 
 def _audio_changed(session: Session, work: SegmentedWork) -> bool:
     """Whether the audio is no longer the one whose digest is in the key."""
-    audio = work.document.audio
+    if work.document.audio is None:
+        return False
+    alone = replace(work.document, transcript=None, text=None)
     try:
-        return audio is not None and session.digests.of(audio) != work.inputs.audio
-    except OSError:
+        return read_inputs(alone, session.digests, session.store.salt).audio != work.inputs.audio
+    except DocumentError:
         return True

@@ -14,7 +14,7 @@ from hilbert.store.types import Document, EncoderInfo
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Digests of a document's files; None where it has none. The transcript's is salted."""
+    """Salted digests of a document's files; None where it has none."""
 
     audio: str | None
     transcript: str | None
@@ -28,7 +28,9 @@ def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs
     DocumentError
         If a file is missing or cannot be read.
     """
-    audio = None if document.audio is None else _digest(document.audio, "audio", digests)
+    audio = None
+    if document.audio is not None:
+        audio = keys.digest("audio", _digest(document.audio, "audio", digests), salt=salt)
     if document.transcript is not None:
         plain = _digest(document.transcript, "transcript", digests)
         transcript = keys.digest("transcript", plain, salt=salt)

@@ -4,8 +4,9 @@ import itertools
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hilbert.store.commits import Commit, Place
 from hilbert.store.feature_store import FeatureStore
@@ -125,7 +126,7 @@ def rewrite(
 
     `advance` is called after each pack that was read.
     """
-    provenance = {"merged": [commit.provenance for commit, kept in parts if kept]}
+    provenance = {"merged": _origins(commit for commit, kept in parts if kept)}
     kind = parts[0][0].kind
     with store.writer(kind, provenance=provenance, limits=limits) as writer:
         for commit, kept in parts:
@@ -144,6 +145,13 @@ def _kept(store: FeatureStore, commit: Commit, live: set[str], older_than_s: flo
         for i, key in enumerate(commit.keys)
         if (young or key in live) and _serves(store, commit, key)
     ]
+
+
+def _origins(commits: Iterable[Commit]) -> list[Mapping[str, Any]]:
+    """How the documents of some packs were first made, each way once."""
+    found = [p for c in commits for p in c.provenance.get("merged", [c.provenance])]
+    plain = [{name: v for name, v in p.items() if name != "committed_at"} for p in found]
+    return [p for i, p in enumerate(plain) if p not in plain[:i]]
 
 
 def _serves(store: FeatureStore, commit: Commit, key: str) -> bool:

@@ -184,7 +184,7 @@ def _seek_and_read(path: str, start: int, buffer: memoryview) -> int:
 def _unwritable(root: Path, error: OSError) -> StoreError:
     return StoreError(
         f"cannot write to {root.name} ({error.strerror});"
-        " make room or mend its permissions, or choose another --store"
+        " make room, mend its permissions, or use another place"
     )
 
 

@@ -53,7 +53,7 @@ def boundaries_digest(segments: Iterable[Segment]) -> str:
 def texts_digest(segments: Iterable[Segment], *, salt: bytes) -> str:
     """Salted digest of the texts of text segments, in order.
 
-    Salted, so that a store does not let a reader confirm a guessed sentence.
+    Salted, so that digests which leak alone confirm no guess; the salt lies in the store.
     """
     return digest("texts", [s.text for s in segments], salt=salt)
 

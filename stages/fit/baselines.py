@@ -80,10 +80,11 @@ class Logistic:
     ) -> list[Matrix]:
         """Probabilities of the test documents for each penalty, the strongest first."""
         present = np.unique(documents.labels[train])
-        if len(present) == 1:  # nothing to tell apart
-            certain = np.eye(documents.n_classes)[np.repeat(present, len(test))]
-            return [certain] * len(penalties)
         fitted, tested = _standardised(self.pooled[train], self.pooled[test])
+        if len(present) == 1 or not fitted.any():  # nothing to tell apart, or nothing to tell by
+            even = np.zeros((len(test), documents.n_classes))
+            even[:, present] = 1 / len(present)
+            return [even] * len(penalties)
         fitted, tested = rotate(fitted, tested)
         # each penalty starts from the coefficients of the one before
         model = LogisticRegression(max_iter=1000, warm_start=True, class_weight="balanced")

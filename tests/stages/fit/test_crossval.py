@@ -165,3 +165,11 @@ def test_hilbert_learns_what_no_linear_model_can() -> None:
     }
     assert auc["hilbert"] > 0.9
     assert auc["logistic_both"] < 0.65
+
+
+def test_training_documents_without_a_modality_leave_its_baseline_undecided() -> None:
+    documents = make_documents(20)
+    documents = replace(documents, text=(*((None,) * 15), *documents.text[15:]))
+    (baseline,) = (b for b in make_baselines(documents) if b.name == "logistic_text")
+    p = baseline.fit_predict(documents, np.arange(15), np.arange(15, 20), 0)
+    np.testing.assert_allclose(p, 0.5)
