@@ -7,10 +7,12 @@ against the table's folder. Every column that is not reserved may be a target or
 import csv
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from hilbert.store.errors import CorpusError
@@ -96,8 +98,9 @@ def _check_columns(table: str, columns: tuple[str, ...]) -> None:
 def _documents(path: Path, rows: list[tuple[int, Cells]]) -> tuple[Document, ...]:
     first_rows: dict[str, int] = {}
     documents = []
+    folder = str(path.parent)
     for number, cells in rows:
-        row = _Row(path, number, cells)
+        row = _Row(path, folder, number, cells)
         document = _document(row)
         if (first := first_rows.setdefault(document.id, number)) != number:
             raise row.error(
@@ -112,6 +115,7 @@ class _Row:
     """Cells of one row, and errors that say where they stand."""
 
     table: Path
+    folder: str
     number: int
     cells: Cells
 
@@ -130,7 +134,7 @@ class _Row:
         value = self.text(column)
         if value is not None and not value.isprintable():
             raise self.error(column, "holds a character that cannot be printed")
-        return None if value is None else self.table.parent / value
+        return None if value is None else Path(os.path.join(self.folder, value))
 
     def seconds(self, column: str, value: str | None) -> Seconds | None:
         if value is None:
@@ -268,8 +272,14 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 def _named(cells: Iterable[tuple[str, str]]) -> Cells:
     """Cells of named columns: an index that pandas wrote has no name and is no label."""
-    stripped = ((name.strip(), value) for name, value in cells)
-    return {name: value for name, value in stripped if name and not _PANDAS_INDEX.match(name)}
+    return {kept: value for name, value in cells if (kept := _column(name))}
+
+
+@lru_cache
+def _column(name: str) -> str:
+    """Name of a column, empty if it is none."""
+    stripped = name.strip()
+    return "" if _PANDAS_INDEX.match(stripped) else stripped
 
 
 _READERS: dict[str, Callable[[Path], Iterator[tuple[int, Cells]]]] = {

@@ -127,6 +127,7 @@ def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
     """Keys of the documents whose files can be read; the others fail."""
     works = []
     options = asdict(session.options.segments)
+    options_digest = keys.digest("segment options", options)
     for document in corpus.documents:
         usable = _without_absent(session, document)
         try:
@@ -135,7 +136,7 @@ def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
             session.failures[document.id] = str(error)
             continue
         components = plan.segment_components(usable, inputs, options)
-        works.append(Work(usable, inputs, components, keys.segment_key(components)))
+        works.append(Work(usable, inputs, components, keys.segment_key(components, options_digest)))
     return works
 
 

@@ -30,15 +30,19 @@ def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs
     """
     audio = None
     if document.audio is not None:
-        audio = keys.digest("audio", _digest(document.audio, "audio", digests), salt=salt)
+        audio = _salted("audio", _digest(document.audio, "audio", digests), salt)
     if document.transcript is not None:
         plain = _digest(document.transcript, "transcript", digests)
-        transcript = keys.digest("transcript", plain, salt=salt)
+        transcript = _salted("transcript", plain, salt)
     elif document.text is not None:
         transcript = keys.digest("text", document.text, salt=salt)
     else:
         transcript = None
     return Inputs(audio, transcript)
+
+
+def _salted(kind: str, plain: str, salt: bytes) -> str:
+    return keys.bytes_digest(f"{kind} {plain}".encode(), salt=salt)
 
 
 def _digest(path: Path, what: str, digests: FileDigests) -> str:

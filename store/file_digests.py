@@ -118,7 +118,7 @@ class FileDigests:
             If the file cannot be read.
         """
         # as bytes: a path need not be text
-        name = os.fsencode(path.absolute()) + (f"\n{kind}".encode() if kind else b"")
+        name = os.fsencode(os.path.abspath(path)) + (f"\n{kind}".encode() if kind else b"")
         before = _stamp(path)
         if (known := self._find(name)) and known[0] == before:
             return known[1]

@@ -63,9 +63,12 @@ def content_digest(rows: bytes, speakers: Iterable[str]) -> str:
     return digest("segments", [bytes_digest(rows), list(speakers)])
 
 
-def segment_key(components: Mapping[str, object]) -> str:
-    """Key of a document's segments; see `hilbert.pipeline.plan` for the components."""
-    return digest("segment", {**components, "version": SEGMENT_VERSION})
+def segment_key(components: Mapping[str, object], options: str) -> str:
+    """Key of a document's segments; see `hilbert.pipeline.plan` for the components.
+
+    `options` is the digest of the component of that name, taken once for all documents.
+    """
+    return digest("segment", {**components, "options": options, "version": SEGMENT_VERSION})
 
 
 def audio_feature_key(fingerprint: str, audio: str, boundaries: str) -> str:
