@@ -1,7 +1,9 @@
 """Garbage of a store: what nothing refers to any more, and what was left by a kill."""
 
+import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hilbert.store.commits import Commit
@@ -12,10 +14,9 @@ from hilbert.store.manifest import (
     Manifest,
     document_name,
     generations,
-    read_manifest,
     write_manifest,
 )
-from hilbert.store.references import kept_generations, live_keys, pins, unpin
+from hilbert.store.references import kept_generations, live_keys, pins, read_if_there, unpin
 from hilbert.store.retire import retire
 
 
@@ -46,7 +47,8 @@ def find_garbage(
 ) -> Garbage:
     """What `collect` would delete: nothing that is younger than `older_than_s` seconds.
 
-    The age keeps apart what a running extraction has committed and not yet published.
+    The age keeps apart what a running extraction is writing, or has committed and not yet
+    published: at 0 it may have to begin again.
 
     Raises
     ------
@@ -56,6 +58,8 @@ def find_garbage(
     """
     _check_pinned(store, unpinned)
     now_s = time.time()
+    numbers = generations(store.records)  # before asking which are kept: newer ones come
+    orphans = _orphans(store, older_than_s, now_s)
     kept = kept_generations(
         store.records, younger_than_s=older_than_s, now_s=now_s, unpinned=unpinned
     )
@@ -66,10 +70,9 @@ def find_garbage(
         if live.isdisjoint(commit.keys)
         and store.records.age_s(f"commits/{commit.pack}", now_s) >= older_than_s
     )
-    orphans = tuple(name for name in _orphans(store) if _age_s(store, name, now_s) >= older_than_s)
     store.check_there()
     return Garbage(
-        generations=tuple(n for n in generations(store.records) if n not in kept),
+        generations=tuple(n for n in numbers if n not in kept),
         commits=dead,
         orphans=orphans,
         n_bytes=sum(c.data_bytes for c in dead) + sum(_size(store, name) for name in orphans),
@@ -111,22 +114,32 @@ def _drop_generations(store: FeatureStore, numbers: tuple[int, ...]) -> set[int]
     """Delete manifests; those that came to be pinned meanwhile are put back and returned."""
     dropped: dict[int, Manifest] = {}
     for number in numbers:
-        dropped[number] = read_manifest(store.records, number)
-        store.records.delete(document_name(number))
+        manifest = read_if_there(store.records, number)
+        if manifest is not None:
+            dropped[number] = manifest
+            store.records.delete(document_name(number))
     needed = pins(store.records).keys() & dropped.keys()
     for number in needed:
-        write_manifest(store.records, dropped[number])
+        with suppress(FileExistsError):  # another process collects too
+            write_manifest(store.records, dropped[number])
     return needed
 
 
-def _orphans(store: FeatureStore) -> Iterator[str]:
-    """Files that belong to no committed pack, and leftovers of writes."""
+def _orphans(store: FeatureStore, older_than_s: float, now_s: float) -> tuple[str, ...]:
+    """Files that belong to no committed pack, and leftovers of writes.
+
+    The records are read after the files, so that a pack that is committed meanwhile is known.
+    """
+    found = [n for n in walk(store.files, "") if _age_s(store, n, now_s) >= older_than_s]
+    store.refresh()
     known = store.index.commits.keys() | store.index.damaged.keys()
-    for name in walk(store.files, ""):
-        folder, _, rest = name.partition("/")
-        pack = store.form.pack_of(rest.partition("/")[0]) if folder == "packs" and rest else None
-        if _is_leftover(name) or (pack is not None and pack not in known):
-            yield name
+    return tuple(n for n in found if _is_leftover(n) or _pack_of(store, n) not in {None, *known})
+
+
+def _pack_of(store: FeatureStore, name: str) -> str | None:
+    """Pack that a file belongs to; None if to none."""
+    folder, _, rest = name.partition("/")
+    return store.form.pack_of(rest.partition("/")[0]) if folder == "packs" and rest else None
 
 
 def _is_leftover(name: str) -> bool:
@@ -134,10 +147,11 @@ def _is_leftover(name: str) -> bool:
 
 
 def _age_s(store: FeatureStore, name: str, now_s: float) -> float:
+    """Seconds since a file was written; less than any age if it is gone."""
     try:
         return now_s - store.files.stat(name).modified_s
     except FileNotFoundError:
-        return 0.0
+        return -math.inf
 
 
 def _size(store: FeatureStore, name: str) -> int:

@@ -7,7 +7,8 @@ is taken, so that all readers agree.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal, NamedTuple
@@ -98,7 +99,8 @@ def write_commit(records: Records, commit: Commit) -> None:
     """Write the record of a pack that is durable already; it may be there again."""
     body = {name: getattr(commit, name) for name in Commit.__slots__}
     body["about"] = to_table(tuple(commit.about)) if commit.about else None
-    records.put(f"{FOLDER}/{commit.pack}", body)
+    with suppress(FileExistsError):
+        records.put(f"{FOLDER}/{commit.pack}", body)
 
 
 def read_commit(records: Records, pack: str) -> Commit:
@@ -197,33 +199,41 @@ class Index:
 
         Those that are damaged, or whose pack is gone or cut, are listed in `damaged` with the
         reason; what they held counts as missing, so that the next extraction encodes it again.
+
+        Where a record is deleted between being listed and being read, what it held may have been
+        committed anew after the listing: the records are listed again, until no more change.
         """
-        names = self._records.names(FOLDER)
+        listed: list[str] | None = None
+        while (names := self._records.names(FOLDER)) != listed:
+            if self._take_in(names):
+                return
+            listed = names
+
+    def _take_in(self, names: Sequence[str]) -> bool:
+        """Read the records that are new; False if some were deleted since they were listed."""
         known = self.commits.keys() | self.damaged.keys()
         if known == set(names):
-            return
+            return True
         tables = _Tables() if known - set(names) else self._tables.copy()
-        for name in names:
-            if name not in tables.commits and name not in tables.damaged:
-                self._read(name, tables)
+        new = [name for name in names if name not in tables.commits and name not in tables.damaged]
+        n_gone = sum(not self._read(name, tables) for name in new)
         self._tables = tables
+        return n_gone == 0
 
-    def _read(self, name: str, tables: _Tables) -> None:
+    def _read(self, name: str, tables: _Tables) -> bool:
+        """Read a record; False if there is none any more."""
         try:
             commit = read_commit(self._records, name)
-        except FileNotFoundError:
-            return  # deleted since it was listed
-        except StoreError as error:
-            tables.damaged[name] = str(error)
-            return
-        try:
             check_size(self._files, commit)
+        except FileNotFoundError:
+            if not self._records.exists(f"{FOLDER}/{name}"):
+                return False
+            tables.damaged[name] = f"pack {name} is gone"
         except StoreError as error:
             tables.damaged[name] = str(error)
-        except FileNotFoundError:
-            tables.damaged[name] = f"pack {name} is gone"
         else:
             tables.take(commit)
+        return True
 
     def find(self, key: str) -> Place | None:
         tables = self._tables

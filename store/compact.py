@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from hilbert.store.commits import Commit, Place
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.manifest import generations
@@ -132,9 +134,17 @@ def rewrite(
         for commit, kept in parts:
             for i in kept:
                 about = commit.about[i] if commit.about else None
-                writer.add(commit.keys[i], store.rows_at(Place(commit, i)), about)
+                writer.add(commit.keys[i], _rows(store, commit, i), about)
             if advance is not None:
                 advance()
+
+
+def _rows(store: FeatureStore, commit: Commit, i: int) -> NDArray[Any]:
+    """Rows of a document of a pack; of another pack if this one was rewritten meanwhile."""
+    try:
+        return store.rows_at(Place(commit, i))
+    except FileNotFoundError:
+        return store.rows_of(commit.keys[i])
 
 
 def _kept(store: FeatureStore, commit: Commit, live: set[str], older_than_s: float) -> list[int]:

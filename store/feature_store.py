@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,8 @@ from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo, Features, Segment
 
 FORMAT_VERSION = 3
+ATTEMPTS = 4
+"""How often something is looked for that other processes move from pack to pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
     files = LocalFiles(place)
     form = format_at(place)
     if form is None:
-        if place.exists() and _in_use(place):
+        if place.exists() and _in_use(place) and format_at(place) is None:
             raise StoreError(
                 f"{place.name} exists and is not a feature store; choose another --store"
             )
@@ -144,7 +147,12 @@ class FeatureStore:
     @cached_property
     def _latest(self) -> Manifest:
         numbers = generations(self.records)
-        return read_manifest(self.records, numbers[-1]) if numbers else Manifest(0)
+        try:
+            return read_manifest(self.records, numbers[-1]) if numbers else Manifest(0)
+        except StoreError:
+            if generations(self.records)[-1] == numbers[-1]:
+                raise
+        return self._latest  # it was collected since it was listed, as a newer one came
 
     @cached_property
     def _rows(self) -> dict[str, Row]:
@@ -245,15 +253,14 @@ class FeatureStore:
         StoreError
             If nothing is stored under the key, or it is damaged.
         """
-        try:
-            return self.rows_at(self._place(key))
-        except FileNotFoundError:
+        for _ in range(ATTEMPTS):
+            place = None if key is None else self.index.find(key)
+            if place is not None:
+                with suppress(FileNotFoundError):
+                    return self.rows_at(place)
             self.index.refresh()  # its pack was merged into another since the index was read
-        try:
-            return self.rows_at(self._place(key))
-        except FileNotFoundError:
-            self.check_there()
-            raise _gone() from None
+        self.check_there()
+        raise _gone()
 
     def rows_at(self, place: Place) -> NDArray[Any]:
         """The rows at a place; ``FileNotFoundError`` if its pack is gone."""
@@ -311,7 +318,9 @@ class FeatureStore:
             except FileExistsError:
                 continue
             self.refresh()
-            return new
+            if self._latest.generation == new.generation:
+                return self._latest
+            # else another writer went on from it, or from a generation that was not seen
 
 
 def _create_once(files: Files, name: str, data: bytes) -> None:

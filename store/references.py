@@ -68,8 +68,19 @@ def live_keys(records: Records, numbers: Iterable[int]) -> set[str]:
     """
     live: set[str] = set()
     for number in sorted(numbers):
-        live |= set(keys_of(read_manifest(records, number)))
+        manifest = read_if_there(records, number)
+        live |= set() if manifest is None else set(keys_of(manifest))
     return live
+
+
+def read_if_there(records: Records, number: int) -> Manifest | None:
+    """A generation; None if it was dropped since it was listed or pinned."""
+    try:
+        return read_manifest(records, number)
+    except StoreError:
+        if records.exists(document_name(number)):
+            raise
+        return None
 
 
 def keys_of(manifest: Manifest) -> Iterator[str]:
