@@ -9,6 +9,7 @@ shard, and a document is read with one request: 20 times faster than through the
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,12 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.store.formats import FOLDERS, Getter, PackFiles, damaged
+from hilbert.store.formats import FOLDERS, Getter, PackContents, PackFiles, damaged
 
 CHUNK_ROWS = 256
 _METADATA = "zarr.json"
 _SHARD = "x/c/0/0"
+_PACK_FILES = (_METADATA, f"x/{_METADATA}", _SHARD, f"offsets/{_METADATA}", "offsets/c/0")
 _INDEX_ENTRY = 16  # offset and length of a chunk, uint64 each
 _CHECKSUM = 4  # crc32c of the index
 
@@ -97,6 +99,27 @@ class ZarrFormat:
         sound = google_crc32c.value(tail[:-_CHECKSUM]) == checksum
         if not (sound and (index[:, 0] == starts).all() and (index[:, 1] == chunk_bytes).all()):
             raise damaged(pack)
+
+    def read_pack(self, get: Getter, pack: str) -> PackContents:
+        import zarr
+        from zarr.core.buffer import default_buffer_prototype
+        from zarr.storage import MemoryStore
+
+        as_buffer = default_buffer_prototype().buffer.from_bytes
+        files = {}
+        for name in _PACK_FILES:
+            with suppress(FileNotFoundError):  # a chunk of zeros need not be written
+                if data := get(f"packs/{pack}/{name}"):
+                    files[name] = as_buffer(data)
+        try:
+            group = zarr.open_group(MemoryStore(files), mode="r")
+            return PackContents(
+                tuple(json.loads(get(f"packs/{pack}/{_METADATA}"))["attributes"]["keys"]),
+                np.asarray(group["offsets"]).tolist(),
+                np.asarray(group["x"]),
+            )
+        except Exception as error:  # a byte that changed may make zarr stumble in any way
+            raise damaged(pack) from error
 
     def _check_metadata(self, get: Getter, pack: str, shape: tuple[int, int]) -> None:
         try:

@@ -72,6 +72,25 @@ class Format(Protocol):
     def check_pack(self, get: "Getter", pack: str, shape: tuple[int, int], dtype: str) -> None:
         """Check what lies around the rows; ``StoreError`` or ``FileNotFoundError``."""
 
+    def read_pack(self, get: "Getter", pack: str) -> "PackContents":
+        """Read a whole pack as other programs do; ``StoreError`` or ``FileNotFoundError``."""
+
+
+class PackContents(NamedTuple):
+    """What a program finds in a pack that knows nothing of commit records.
+
+    Attributes
+    ----------
+    keys : tuple of str
+    offsets : list of int
+        Where each document's rows begin, and at last where they end.
+    x : array of shape (n_rows, width)
+    """
+
+    keys: tuple[str, ...]
+    offsets: list[int]
+    x: NDArray[Any]
+
 
 class Getter(Protocol):
     """Reads a file of the store, or a part of it."""

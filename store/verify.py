@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
+
+import google_crc32c
 
 from hilbert.store.commits import Commit, Place
 from hilbert.store.errors import StoreError
@@ -28,7 +31,8 @@ class Finding:
     problem : str
         What is wrong, in words.
     documents : tuple of int
-        Of ``rows``: the documents of the pack whose rows are damaged.
+        Of ``rows``: the documents of the pack whose rows are damaged; none if only what lies
+        around the rows is, so that other programs would misread them.
     """
 
     kind: Literal["record", "pack", "rows", "manifest", "reference"]
@@ -46,7 +50,8 @@ def verify(
     ----------
     store : FeatureStore
     deep : bool
-        Check every document's checksum too, which reads the whole store.
+        Check every document's checksum too, and that other programs find the same, which reads
+        the whole store twice.
     step : callable, optional
         Called after each pack.
 
@@ -64,7 +69,11 @@ def verify(
         findings += _check_commit(store, commit, deep, unfit.get(commit.pack, set()))
         if step is not None:
             step(done, len(commits))
-    unsound = {f.name: set(f.documents) or None for f in findings if f.kind in ("pack", "rows")}
+    unsound = {
+        f.name: None if f.kind == "pack" else set(f.documents)
+        for f in findings
+        if f.kind in ("pack", "rows")
+    }
     findings += _check_manifests(store, manifests, unsound)
     store.check_there()
     return tuple(findings)
@@ -113,6 +122,21 @@ def _check_commit(
         what = "damaged, or not as wide as their encoder says" if unfit else "damaged"
         problem = f"{len(bad)} of {n} documents of pack {commit.pack} are {what}"
         yield Finding("rows", commit.pack, problem, tuple(sorted(bad)))
+    elif deep and not _others_read(store, commit):
+        problem = f"pack {commit.pack} is sound, but not as other programs read it"
+        yield Finding("rows", commit.pack, problem)
+
+
+def _others_read(store: FeatureStore, commit: Commit) -> bool:
+    """Whether a program that knows the format alone finds what the commit record tells."""
+    try:
+        keys, offsets, x = store.form.read_pack(store.files.get, commit.pack)
+    except (StoreError, FileNotFoundError):
+        return False
+    if (keys, tuple(offsets), x.dtype.str) != (commit.keys, commit.first_rows, commit.dtype):
+        return False
+    found = tuple(google_crc32c.value(x[a:b].tobytes()) for a, b in pairwise(offsets))
+    return (len(x), found) == (commit.n_rows, commit.crc32c)
 
 
 def _is_sound(store: FeatureStore, place: Place) -> bool:

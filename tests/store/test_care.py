@@ -277,3 +277,23 @@ def test_an_empty_folder_is_deleted_with_its_last_file(tmp_path: Path, store: Fe
         store.records.delete(f"commits/{pack}")
     assert store.records.names("commits") == []
     assert not any(p.is_dir() for p in (store.files.root / "commits").iterdir())
+
+
+def test_a_pack_that_others_would_misread_is_written_anew_and_nothing_is_lost(
+    store: FeatureStore,
+) -> None:
+    """Its rows are sound and no commit record needs the keys that lie beside them."""
+    x = fill(store, IDS)
+    pack = commit_of(store, "a-d1").pack
+    name = next(
+        n for n in walk(store.files, "packs") if pack in n and b"a-d2" in store.files.get(n)
+    )
+    path = store.files.root / name
+    path.write_bytes(path.read_bytes().replace(b"a-d2", b"a-dX"))
+    assert verify(store) == ()
+    found = verify(store, deep=True)
+    assert [(f.kind, f.documents) for f in found] == [("rows", ())]
+    repair(store)
+    assert verify(store, deep=True) == ()
+    for d in IDS:
+        np.testing.assert_array_equal(open_store(store.files.root).read(d, "whisper").x, x[d])
