@@ -2,7 +2,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 TYPED := .mypy_cache/src/hilbert
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow torture lint clean
 
 demo: .venv/installed
 	$(BIN)/hilbert extract examples/interviews/corpus.csv --encoder whisper --store demo/feats.zarr
@@ -10,10 +10,14 @@ demo: .venv/installed
 	@echo "The results are in demo/run; the features in demo/feats.zarr."
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not torture"
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# 200 kills for each format at random moments, and one before every single change of a store.
+torture: .venv/installed
+	HILBERT_KILLS=$${HILBERT_KILLS:-200} $(BIN)/python -m pytest -m torture tests/faults
 
 # mypy does not follow the mapping of an editable install: give it the tree as it is installed.
 lint: .venv/installed
