@@ -7,11 +7,11 @@ from typing import Literal
 
 import google_crc32c
 
-from hilbert.store.commits import Commit, Place
+from hilbert.store.commits import FOLDER, Commit, Place
 from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.manifest import Manifest, Row, generations, read_manifest
-from hilbert.store.references import pins
+from hilbert.store.manifest import Manifest, Row, generations
+from hilbert.store.references import pins, read_if_there
 
 Step = Callable[[int, int], None]
 """Called with the number of packs checked and the number of all."""
@@ -60,13 +60,15 @@ def verify(
     StoreError
         If the store was deleted meanwhile.
     """
-    store.refresh()
     manifests = _read_manifests(store)
+    store.refresh()  # after the manifests, so that what they name is known
     unfit = _unfit(store, manifests)
     findings = [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
     commits = list(store.index.commits.values())
     for done, commit in enumerate(commits, start=1):
-        findings += _check_commit(store, commit, deep, unfit.get(commit.pack, set()))
+        found = list(_check_commit(store, commit, deep, unfit.get(commit.pack, set())))
+        if store.records.exists(f"{FOLDER}/{commit.pack}"):  # else it was merged meanwhile
+            findings += found
         if step is not None:
             step(done, len(commits))
     unsound = {
@@ -84,9 +86,11 @@ def _read_manifests(store: FeatureStore) -> dict[int, Manifest | None]:
     found: dict[int, Manifest | None] = {}
     for number in generations(store.records):
         try:
-            found[number] = read_manifest(store.records, number)
+            manifest = read_if_there(store.records, number)
         except StoreError:
             found[number] = None
+        else:
+            found |= {} if manifest is None else {number: manifest}
     return found
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from hilbert.store import collect, feature_store
+from hilbert.store import verify as verify_module
 from hilbert.store.commits import write_commit
 from hilbert.store.compact import compact
 from hilbert.store.feature_store import FeatureStore, create_store, open_store
 from hilbert.store.manifest import Manifest, Row, document_name
 from hilbert.store.references import pin
-from hilbert.store.verify import verify
+from hilbert.store.verify import Finding, verify
 from support.stores import fill
 
 IDS = ("d1", "d2", "d3")
@@ -164,4 +165,22 @@ def test_a_record_that_another_process_put_back(store: FeatureStore) -> None:
     fill(store, IDS)
     for commit in store.index.commits.values():
         write_commit(store.records, commit)
+    assert verify(store, deep=True) == ()
+
+
+def test_verifying_while_others_publish_merge_and_collect(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, ("d1",))
+    check = verify_module._check_commit
+
+    def then_merge(*args: Any) -> Iterator[Finding]:
+        monkeypatch.undo()
+        other = open_store(store.files.root)
+        fill(other, IDS)
+        compact(other, older_than_s=0)
+        collect.collect(other, older_than_s=0)
+        return check(*args)
+
+    monkeypatch.setattr(verify_module, "_check_commit", then_merge)
     assert verify(store, deep=True) == ()
