@@ -30,7 +30,7 @@ def test_a_kill_at_a_random_moment(states: States, command: str, n_kills: int) -
 
 @pytest.mark.parametrize("command", ["extract", *CARE])
 def test_a_kill_before_a_change_of_the_store(states: States, command: str) -> None:
-    assert kill_at_writes(states, command, every=19) > 0
+    assert kill_at_writes(states, command, every=31) > 0
 
 
 def test_an_extraction_that_is_killed_again_and_again_comes_to_an_end(states: States) -> None:

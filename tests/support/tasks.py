@@ -21,6 +21,7 @@ from hilbert.store.compact import compact
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import open_store
 from hilbert.store.repair import repair
+from hilbert.store.verify import verify
 from support.exact import Bench, Contents, contents_of
 from support.synthetic import small_config
 
@@ -86,11 +87,12 @@ def read_once(store: Path, expected: Contents) -> int:
 
 
 def care_until(stop: Path, store: Path, older_than_s: float) -> int:
-    """Compact and collect again and again until `stop` is; returns how often."""
+    """Compact, collect and verify again and again until `stop` is; returns how often."""
     n_rounds = 0
     while not stop.exists():
         compact(open_store(store), older_than_s=older_than_s)
         collect(open_store(store), older_than_s=older_than_s)
+        assert verify(open_store(store), deep=True) == ()
         time.sleep(random.uniform(0, 0.05))
         n_rounds += 1
     return n_rounds
