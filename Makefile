@@ -15,7 +15,7 @@ test: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# 200 kills for each format at random moments, and one before every single change of a store.
+# 200 kills for each format at random moments, and one before every fifth change of a store.
 torture: .venv/installed
 	HILBERT_KILLS=$${HILBERT_KILLS:-200} $(BIN)/python -m pytest -m torture tests/faults
 

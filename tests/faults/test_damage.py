@@ -66,7 +66,7 @@ def test_a_damaged_record_and_a_missing_pack_are_made_again(
     assert contents(store) == before
 
 
-@pytest.mark.parametrize("n_flips", [25, pytest.param(1000, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("n_flips", [25, pytest.param(500, marks=pytest.mark.torture)])
 def test_any_flipped_byte_is_found_or_changes_nothing(
     states: States, store: Path, n_flips: int
 ) -> None:

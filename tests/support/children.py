@@ -89,7 +89,8 @@ class Child:
 @functools.cache
 def _ensure_server() -> None:
     _CONTEXT.set_forkserver_preload(["support.tasks"])
-    with mock.patch.dict(os.environ, {"PYTHONPATH": _TESTS}):  # it does not inherit sys.path
+    path = os.pathsep.join([_TESTS, os.environ.get("PYTHONPATH", "")])
+    with mock.patch.dict(os.environ, {"PYTHONPATH": path}):  # it does not inherit sys.path
         forkserver.ensure_running()
 
 
