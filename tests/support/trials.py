@@ -306,7 +306,7 @@ class Killer:
                 stage = self._kill(place, rng)
         return stage
 
-    def kill_at_write(self, n: int, seed: int = 0) -> str | None:
+    def kill_at_write(self, n: int, seed: int) -> str | None:
         """Kill just before the `n`-th change of a file's name; None if there are fewer."""
         with self._place(f"write {n} of seed {seed}") as place:
             task, arguments = self.trial.begin(place, random.Random(seed))
