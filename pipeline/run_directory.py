@@ -1,9 +1,11 @@
 """The directory of a run: everything a fit produced, written whole or not at all."""
 
 import csv
+import glob
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,9 @@ FILES = (
 )
 """What a finished run holds, figures apart."""
 
+_REPLACED = ".old"
+_ABANDONED_S = 86_400.0
+
 _NEEDED = {"key", "target", "classes", "encoders", "segments", "models", "verdict"}
 
 
@@ -54,12 +59,13 @@ def new_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         If something is at `path` already and is not to be replaced.
     """
     check_free(path, overwrite=overwrite)
+    _sweep(path)
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
     draft.mkdir(mode=0o700)
     try:
         yield draft
         if path.exists():
-            old = draft.with_name(draft.name + ".old")
+            old = draft.with_name(draft.name + _REPLACED)
             path.rename(old)
             draft.rename(path)
             shutil.rmtree(old)
@@ -69,12 +75,30 @@ def new_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def _sweep(path: Path) -> None:
+    """Delete drafts of the run that kills left behind more than a day ago."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if time.time() - draft.stat().st_mtime > _ABANDONED_S and path.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def restore_replaced(path: Path) -> None:
+    """Put back the run at `path` that was being replaced when a kill came between."""
+    if path.exists():
+        return
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*{_REPLACED}"):
+        if (old / RUN_FILE).is_file():
+            old.rename(path)
+            return
+
+
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Refuse a place that is taken, before any work is done for it.
 
     A finished run is replaced if `overwrite`; a folder that is no run never is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    restore_replaced(path)
     if not os.access(path.parent, os.W_OK):
         raise HilbertError(f"cannot write into {path.parent.name}; choose another --run-dir")
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
@@ -96,6 +120,7 @@ def read_run(path: Path) -> dict[str, Any]:
     HilbertError
         If there is no run, or its file is damaged.
     """
+    restore_replaced(path)
     try:
         text = (path / RUN_FILE).read_text(encoding="utf-8")
     except OSError:
@@ -122,6 +147,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def finished_run(path: Path, key: str) -> dict[str, Any] | None:
     """What ``run.json`` says, if a whole run of this key is at `path`."""
+    restore_replaced(path)
     if not all((path / name).is_file() for name in FILES):
         return None
     try:

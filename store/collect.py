@@ -10,6 +10,7 @@ from hilbert.store.commits import Commit
 from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.files import TEMPORARY, walk
+from hilbert.store.formats import DOCUMENT_FOLDERS
 from hilbert.store.manifest import (
     Manifest,
     document_name,
@@ -133,13 +134,27 @@ def _orphans(store: FeatureStore, older_than_s: float, now_s: float) -> tuple[st
     found = [n for n in walk(store.files, "") if _age_s(store, n, now_s) >= older_than_s]
     store.refresh()
     known = store.index.commits.keys() | store.index.damaged.keys()
-    return tuple(n for n in found if _is_leftover(n) or _pack_of(store, n) not in {None, *known})
+    return tuple(
+        name
+        for name in found
+        if _is_leftover(name)
+        or _is_empty_document(store, name)
+        or _pack_of(store, name) not in {None, *known}
+    )
 
 
 def _pack_of(store: FeatureStore, name: str) -> str | None:
     """Pack that a file belongs to; None if to none."""
     folder, _, rest = name.partition("/")
     return store.form.pack_of(rest.partition("/")[0]) if folder == "packs" and rest else None
+
+
+def _is_empty_document(store: FeatureStore, name: str) -> bool:
+    """Whether `name` is the folder of a JSON document whose writer was killed before the file."""
+    folder, _, rest = name.partition("/")
+    is_entry = folder in DOCUMENT_FOLDERS and rest and "/" not in rest
+    known = store.form.document_names([rest]) if is_entry else []
+    return any(store.form.document(f"{folder}/{document}") != name for document in known)
 
 
 def _is_leftover(name: str) -> bool:

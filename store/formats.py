@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hilbert.store.errors import StoreError
 
-FOLDERS = ("packs", "commits", "manifests", "pins")
+DOCUMENT_FOLDERS = ("commits", "manifests", "pins")
+FOLDERS = ("packs", *DOCUMENT_FOLDERS)
 
 
 class PackFiles(NamedTuple):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import hilbert
+from hilbert.pipeline.run_directory import read_run
 from hilbert.stages.fit.metrics import auc_by_class
 from hilbert.store.feature_store import FeatureStore, create_store
 from hilbert.store.manifest import Manifest, Row
@@ -376,3 +378,12 @@ def test_columns_that_are_no_target_are_named(tmp_path: Path) -> None:
     store.publish(Manifest(0, rows, store.encoders()))
     done = run("fit", "--store", str(store.files.root), *QUICK)
     assert "it has: mood" in done.stderr
+
+
+def test_a_run_that_was_being_replaced_when_a_kill_came_is_put_back(
+    fitted: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "runs" / "mood"
+    shutil.copytree(fitted[0], run_dir.with_name(".mood.0123abcd.old"))
+    assert read_run(run_dir)["target"] == "mood"
+    assert run_dir.is_dir()

@@ -85,6 +85,16 @@ def test_a_folder_without_a_manifest_is_no_generation(store: FeatureStore) -> No
     assert open_store(store.files.root).documents() == IDS
 
 
+def test_a_folder_of_a_record_that_was_never_written_is_garbage(store: FeatureStore) -> None:
+    fill(store, IDS)
+    if store.form.name == "zarr":
+        (store.files.root / "commits" / "killed").mkdir()
+    collect(store, older_than_s=0)
+    assert not (store.files.root / "commits" / "killed").exists()
+    assert verify(store, deep=True) == ()
+    assert store.documents() == IDS
+
+
 class TestRepair:
     def test_a_sound_store_is_left_alone(self, store: FeatureStore) -> None:
         fill(store, IDS)
