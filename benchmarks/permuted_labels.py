@@ -13,7 +13,12 @@ import sys
 import numpy as np
 
 import hilbert
-from hilbert.pipeline.documents import choose_encoders, load_documents
+from hilbert.pipeline.documents import (
+    choose_encoders,
+    choose_rows,
+    label_documents,
+    load_features,
+)
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import HilbertModel, Model, cross_validate
@@ -43,8 +48,9 @@ def main() -> None:
     path, target = sys.argv[1:3]
     n_logistic, n_hilbert = (int(n) for n in [*sys.argv[3:5], *("20", "5")[len(sys.argv) - 3 :]])
     store = hilbert.open_store(path)
-    manifest = store.manifest()
-    documents = load_documents(store, manifest, target, choose_encoders(manifest, ())).documents
+    encoders = choose_encoders(store.manifest(), ())
+    rows, _ = choose_rows(store.manifest(), encoders)
+    documents = load_features(store, label_documents(rows, target), rows, encoders)
     logistic = next(m for m in make_baselines(documents) if m.name == "logistic_both")
     for model, n, repeats in (
         (logistic, n_logistic, 1),

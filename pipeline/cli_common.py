@@ -106,6 +106,11 @@ def print_json(value: Mapping[str, Any]) -> None:
     click.echo(json.dumps(_finite(value), allow_nan=False))
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: ``1 document``, ``2 documents``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def seconds_since_start() -> float:
     """Seconds since this process began, the interpreter's own start included where known."""
     return time.time() - _process_start()

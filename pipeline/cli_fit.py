@@ -17,7 +17,7 @@ from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
 from hilbert.store.errors import FitError
 
 if TYPE_CHECKING:
-    from hilbert.pipeline.fit_plan import FitOptions, Foreseen
+    from hilbert.pipeline.fit_plan import FitOptions, FitPlan, RunPlace
 
 
 @click.command("fit")
@@ -106,10 +106,11 @@ def command(
     target = target or _only_target(project)
     options = fit_options(project, target, device=device, workers=workers)
     options = replace(options, generation=generation)
+    place = place_of(project, run_dir=run_dir, overwrite=overwrite, again=overwrite)
     if dry_run:
-        fit_output.show_foreseen(foresee(project, run_dir, options), as_json=as_json)
+        fit_output.show_plan(foresee(project, options, place), as_json=as_json)
         return
-    done = fit_shown(project, run_dir, options, overwrite=overwrite)
+    done = fit_shown(project, options, place)
     if as_json:
         common.print_json(fit_output.as_json(done.run_dir, done.summary))
     else:
@@ -125,23 +126,30 @@ class Fitted(NamedTuple):
     was_there: bool
 
 
-def fit_shown(project: Project, run_dir: Path | None, options: "FitOptions", **how: bool) -> Fitted:
-    """Fit from the project's store and show the progress; `how` is passed on to `fit`."""
+def fit_shown(project: Project, options: "FitOptions", place: "RunPlace") -> Fitted:
+    """Fit from the project's store and show the progress."""
     from hilbert.pipeline.fit import fit
     from hilbert.store.feature_store import open_store
 
     store = open_store(project.store)
     with show_progress("fit", unit="fits") as progress:
-        place, summary = fit(store, run_dir, options, runs=project.runs, step=progress.reach, **how)
-    return Fitted(place, summary, was_there=progress.done == 0)
+        run_dir, summary = fit(store, options, place, step=progress.reach)
+    return Fitted(run_dir, summary, was_there=progress.done == 0)
 
 
-def foresee(project: Project, run_dir: Path | None, options: "FitOptions") -> "Foreseen":
+def foresee(project: Project, options: "FitOptions", place: "RunPlace") -> "FitPlan":
     """What the fit of one target would do."""
-    from hilbert.pipeline.fit_plan import foresee_fit
+    from hilbert.pipeline.fit_plan import plan_fit_of
     from hilbert.store.feature_store import open_store
 
-    return foresee_fit(open_store(project.store), run_dir, options, runs=project.runs)
+    return plan_fit_of(open_store(project.store), options, place)
+
+
+def place_of(project: Project, **how: Any) -> "RunPlace":
+    """Where the runs of a project go."""
+    from hilbert.pipeline.fit_plan import RunPlace
+
+    return RunPlace(runs=project.runs, **how)
 
 
 def fit_options(

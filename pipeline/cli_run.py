@@ -9,11 +9,10 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output, fit_output
 from hilbert.pipeline.cli_extract import encode_corpus
-from hilbert.pipeline.cli_fit import Fitted, fit_options, fit_shown
+from hilbert.pipeline.cli_fit import Fitted, fit_options, fit_shown, place_of
 from hilbert.pipeline.cli_status import show_status
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_errors import in_keys
-from hilbert.pipeline.run_directory import run_folder
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import FitError
 
@@ -34,8 +33,8 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
     project = common.open_project(required=True)
     options = common.override(project.extract_options())
     if dry_run:
-        show_status(project, options, as_json=as_json)
-        return
+        found = show_status(project, options, as_json=as_json)
+        sys.exit(common.FAILED_DOCUMENTS if found.failures else 0)
     done = encode_corpus(project, options, drop_unwanted=True)
     if not as_json:
         extract_output.echo(done.report, project.store)
@@ -61,9 +60,8 @@ def _using(project: Project, encoders: Sequence[ResolvedEncoder]) -> Project:
 
 def _fit(project: Project, target: str, device: str, workers: int | None) -> Fitted:
     options = fit_options(project, target, device=device, workers=workers)
-    place = run_folder(project.runs, target)
     try:
-        return fit_shown(project, place, options, overwrite=True, only_stale=True)
+        return fit_shown(project, options, place_of(project, by_target=True, overwrite=True))
     except FitError as error:
         raise FitError(f"target {target}: {in_keys(Project, str(error))}") from None
 

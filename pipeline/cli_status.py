@@ -1,7 +1,7 @@
 """Flags of `hilbert status`, and what it shows."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.status import STATES, StageStatus, Survey, survey
-from hilbert.store.errors import FitError
 from hilbert.store.feature_store import open_store
 from hilbert.store.formats import format_at
+from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
 if TYPE_CHECKING:
@@ -40,22 +40,25 @@ def command(as_json: bool, **_: object) -> None:
     show_status(project, project.extract_options(), as_json=as_json)
 
 
-def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> None:
+def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> Survey:
     """Print the states of all stages of a project."""
-    from hilbert.pipeline.fit_plan import segment_contents
+    from hilbert.pipeline.documents import summaries_of
 
     corpus = read_corpus(project.corpus)
     encoders = encoders_to_check(project, options, corpus)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         found = survey(session, corpus, encoders)
         generation = session.store.manifest().generation
-        contents = segment_contents(session.store, found.prospect.rows)
-    contents |= {name: work.summary.content for name, work in found.works.items()}
-    fits = [_fit_state(project, found, contents, encoders, target) for target in project.targets]
+        summaries = summaries_of(session.store, found.prospect.rows)
+    summaries |= {name: work.summary for name, work in found.works.items()}
+    fits = [fit_state_of(project, found, summaries, encoders, t) for t in project.targets]
     if as_json:
         common.print_json({"generation": generation, **_as_json(found, fits)})
     else:
-        _echo(found, fits, project.store)
+        if format_at(project.store) is None:
+            click.echo(f"There is no store {project.store} yet.")
+        _echo(found, fits)
+    return found
 
 
 def dry(options: ExtractOptions) -> ExtractOptions:
@@ -75,79 +78,63 @@ def encoders_to_check(
     return {encoder.info.name: encoder.info for encoder in chosen}
 
 
-def _fit_state(
+def fit_state_of(
     project: Project,
     found: Survey,
-    contents: Mapping[str, str | None],
+    summaries: Mapping[str, SegmentSummary],
     encoders: Mapping[str, EncoderInfo],
     target: str,
-) -> "FitState | FitError":
-    """State of a target's fit, once the store is up to date; or why it cannot be fitted."""
-    from hilbert.pipeline.cli_fit import fit_options
-    from hilbert.pipeline.documents import choose_encoders, choose_rows, choose_target
-    from hilbert.pipeline.fit_plan import fit_components, fit_state
+) -> "FitState":
+    """State of a target's fit, as it will be when the store is up to date."""
+    from hilbert.pipeline.cli_fit import fit_options, place_of
+    from hilbert.pipeline.fit_plan import fit_state
 
     options = fit_options(project, target, device="auto", workers=None)
-    try:
-        chosen = choose_encoders(found.prospect, options.encoders or tuple(encoders))
-        rows, _ = choose_rows(found.prospect, chosen)
-        column = choose_target(found.prospect, target)
-        components = fit_components(rows, contents, chosen, column, options)
-    except FitError as error:
-        return error
-    return fit_state(components, project.runs)
+    options = replace(options, encoders=options.encoders or tuple(encoders))
+    return fit_state(found.prospect, summaries, options, place_of(project, by_target=True))
 
 
-def _as_json(found: Survey, fits: "list[FitState | FitError]") -> dict[str, Any]:
+def _as_json(found: Survey, fits: "list[FitState]") -> dict[str, Any]:
     stages = {status.stage: status.counts for status in found.stages}
     documents = {
         status.stage: {name: state for name, state in status.states.items() if state != "current"}
         for status in found.stages
     }
     runs = [
-        {"error": str(fit)}
-        if isinstance(fit, FitError)
-        else {
-            "target": fit.target,
-            "fit": fit.fit,
-            "report": fit.report,
-            "run": None if fit.run_dir is None else str(fit.run_dir),
-            "changes": len(fit.changes),
-        }
+        {**asdict(fit), "run_dir": None if fit.run_dir is None else str(fit.run_dir)}
         for fit in fits
     ]
     failed = [{"id": name, "reason": reason} for name, reason in found.failures.items()]
     return {"stages": stages, "not_current": documents, "runs": runs, "failed": failed}
 
 
-def _echo(found: Survey, fits: "list[FitState | FitError]", store: Path) -> None:
-    from hilbert.pipeline.fit_plan import describe_changes
+def _echo(found: Survey, fits: "list[FitState]") -> None:
+    from hilbert.pipeline.fit_plan import describe_state
 
     click.echo(f"{'stage':<24}" + "".join(f"{state:>9}" for state in STATES))
     for status in found.stages:
         _echo_stage(status)
     for fit in fits:
-        if isinstance(fit, FitError):
-            click.echo(f"fit: {fit}")
-            continue
         _echo_stage(StageStatus(f"fit {fit.target}", {fit.target: fit.fit}))
         _echo_stage(StageStatus(f"report {fit.target}", {fit.target: fit.report}))
-        if fit.changes:
-            click.echo(f"  {fit.target}: {describe_changes(fit.changes)}")
+        if said := describe_state(fit):
+            click.echo(f"  {fit.target}: {said}")
     for name, reason in found.failures.items():
         click.echo(f"  {name}: {reason}")
-    if other := _first_other(found):
-        click.echo(f"Next: hilbert why {other}, or {common.in_project('run')}")
+    if other := _first_other(found, fits):
+        command = "run" if common.project_path().exists() else "extract"
+        click.echo(f"Next: {common.in_project(f'why {other}')}, or {common.in_project(command)}")
 
 
 def _echo_stage(status: StageStatus) -> None:
     click.echo(f"{status.stage:<24}" + "".join(f"{n:>9}" for n in status.counts.values()))
 
 
-def _first_other(found: Survey) -> str | None:
+def _first_other(found: Survey, fits: "list[FitState]") -> str | None:
     """A document that is not up to date, one that went stale before others."""
     by_state: dict[str, str] = {}
     for status in found.stages:
         for name, state in status.states.items():
             by_state.setdefault(state, name)
-    return next((by_state[s] for s in ("stale", "failed", "missing") if s in by_state), None)
+    others = (by_state[s] for s in ("stale", "failed", "missing") if s in by_state)
+    return next(others, next((name for fit in fits for name in fit.documents), None))

@@ -1,5 +1,6 @@
 """Flags of `hilbert why`."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.choose_encoders import store_precision
 from hilbert.pipeline.cli_common import option
-from hilbert.pipeline.cli_status import dry, encoders_to_check
-from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.cli_status import dry, encoders_to_check, fit_state_of
+from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
-from hilbert.pipeline.status import Reason, why
+from hilbert.pipeline.status import Reason, survey, why
+from hilbert.store.types import EncoderInfo
 
 SHORT = 12
 """Characters of a digest that are shown."""
@@ -35,13 +37,33 @@ def command(document: str, as_json: bool, **_: object) -> None:
     options = project.extract_options()
     encoders = encoders_to_check(project, options, table)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
-        reasons = why(session, table, encoders, document)
+        reasons = [*why(session, table, encoders, document)]
+    if project.targets:
+        reasons += _why_fitted(project, table, encoders, document)
     if as_json:
         stages = [asdict(reason) for reason in reasons]
         common.print_json({"document": document, "stages": stages})
     else:
         for reason in reasons:
             _echo(reason)
+
+
+def _why_fitted(
+    project: Project, table: Corpus, encoders: Mapping[str, EncoderInfo], document: str
+) -> Iterator[Reason]:
+    """What of the document changed since each target was fitted."""
+    from hilbert.pipeline.documents import summaries_of
+    from hilbert.pipeline.fit_plan import describe_state
+
+    options = dry(project.extract_options())
+    with begin(project.store, store_precision(project.store), options) as session:
+        found = survey(session, table, encoders)
+        summaries = summaries_of(session.store, found.prospect.rows)
+    summaries |= {name: work.summary for name, work in found.works.items()}
+    for target in project.targets:
+        state = fit_state_of(project, found, summaries, encoders, target)
+        others = None if document in state.documents else describe_state(state)
+        yield Reason(f"fit {target}", state.fit, state.documents.get(document, ()), others)
 
 
 def _echo(reason: Reason) -> None:

@@ -45,7 +45,7 @@ def changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Chang
     return tuple(
         Change(name, before.get(name), after.get(name))
         for name in names
-        if _plain(before.get(name)) != _plain(after.get(name))
+        if before.get(name) != after.get(name)
     )
 
 
@@ -56,7 +56,7 @@ def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     elif hasattr(value, "__dataclass_fields__"):
         yield from _flat(asdict(value), name)  # type: ignore[call-overload]
     else:
-        yield name, value
+        yield name, _plain(value)
 
 
 def _plain(value: object) -> object:

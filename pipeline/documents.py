@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.keys import canonical
 from hilbert.store.manifest import Manifest, Row
+from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import MODALITIES, EncoderInfo, Features, Modality
 
 
@@ -118,29 +119,46 @@ def choose_rows(
     return rows, tuple((name, why) for name, why in reasons.items() if why is not None)
 
 
-def load_documents(
-    store: FeatureStore, manifest: Manifest, target: str | None, encoders: Sequence[EncoderInfo]
-) -> FitDocuments:
-    """Features, groups and labels of every document that can be used; see `choose_rows`.
+def label_documents(rows: Sequence[Row], target: str | None) -> DocumentSet:
+    """Groups and labels of documents, without their features.
 
     Parameters
     ----------
     target : str, optional
         Column of the labels; None gives every document the label -1, as `predict` needs.
     """
-    rows, left_out = choose_rows(manifest, encoders)
     labels = [None if target is None else row.columns.get(target) for row in rows]
     classes = tuple(sorted({label for label in labels if label is not None}))
-    codes = [MISSING if label is None else classes.index(label) for label in labels]
-    documents = DocumentSet(
+    codes = {label: code for code, label in enumerate(classes)}
+    nothing = (None,) * len(rows)
+    return DocumentSet(
         ids=tuple(row.id for row in rows),
         groups=tuple(row.group for row in rows),
-        labels=np.array(codes, dtype=np.int64),
+        labels=np.array([MISSING if n is None else codes[n] for n in labels], dtype=np.int64),
         classes=classes,
+        audio=nothing,
+        text=nothing,
+    )
+
+
+def load_features(
+    store: FeatureStore,
+    documents: DocumentSet,
+    rows: Sequence[Row],
+    encoders: Sequence[EncoderInfo],
+) -> DocumentSet:
+    """The documents with their features under `encoders`, read from the store."""
+    return replace(
+        documents,
         audio=tuple(_stream(store, row, encoders, "audio") for row in rows),
         text=tuple(_stream(store, row, encoders, "text") for row in rows),
     )
-    return FitDocuments(documents, rows, tuple(encoders), left_out, _segment_options(store, rows))
+
+
+def summaries_of(store: FeatureStore, rows: Sequence[Row]) -> dict[str, SegmentSummary]:
+    """Facts about the segments of each document, as the store has them."""
+    found = {row.id: row.segment_key and store.summary(row.segment_key) for row in rows}
+    return {name: summary for name, summary in found.items() if summary}
 
 
 def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list[str]:
@@ -184,7 +202,9 @@ def _by_class(manifest: Manifest, target: str, documents: Sequence[str]) -> str:
     return ", ".join(f"{label} {n}" for label, n in sorted(labels.items()))
 
 
-def _segment_options(store: FeatureStore, rows: Sequence[Row]) -> Mapping[str, Any]:
+def segment_options(
+    rows: Sequence[Row], summaries: Mapping[str, SegmentSummary]
+) -> Mapping[str, Any]:
     """The options that cut all documents.
 
     Raises
@@ -192,11 +212,8 @@ def _segment_options(store: FeatureStore, rows: Sequence[Row]) -> Mapping[str, A
     FitError
         If some were cut differently: their features would tell how, not what was said.
     """
-    found = {}
-    for row in rows:
-        summary = store.summary(row.segment_key) if row.segment_key else None
-        if summary is not None:
-            found[canonical(summary.components["options"])] = row.id
+    known = [(row.id, summaries[row.id]) for row in rows if row.id in summaries]
+    found = {canonical(s.components["options"]): name for name, s in known}
     if len(found) > 1:
         first, second = list(found.values())[:2]
         raise FitError(

@@ -1,14 +1,15 @@
 """What a fit found, for people and for machines."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hilbert.pipeline import cli_common as common
-from hilbert.pipeline.fit_plan import Foreseen
+
+if TYPE_CHECKING:
+    from hilbert.pipeline.fit_plan import FitPlan
 
 
 def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,24 +36,34 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
                " predictions.csv, pictures in figures/.")  # fmt: skip
 
 
-def show_foreseen(found: Foreseen, *, as_json: bool) -> None:
+def show_plan(plan: "FitPlan", *, as_json: bool) -> None:
     """What a fit would do; nothing was written."""
     if as_json:
-        common.print_json({"dry_run": True, **foreseen_json(found)})
+        common.print_json({"dry_run": True, **_plan_as_json(plan)})
         return
-    if found.up_to_date:
-        click.echo(f"{found.target}: the run in {found.run_dir} is up to date.")
+    if plan.up_to_date:
+        click.echo(f"{plan.target}: the run in {plan.run_dir} is up to date.")
     else:
-        click.echo(f"{found.target}: {found.documents} documents of generation"
-                   f" {found.generation} would be fitted into {found.run_dir}.")  # fmt: skip
-    if found.left_out:
-        name, reason = found.left_out[0]
-        click.echo(f"{len(found.left_out)} documents would be left out (first: {name}: {reason}).")
+        click.echo(f"{plan.target}: {common.counted(len(plan.rows), 'document')} of generation"
+                   f" {plan.generation} would be fitted into {plan.run_dir}.")  # fmt: skip
+    if plan.left_out:
+        name, reason = plan.left_out[0]
+        click.echo(f"{common.counted(len(plan.left_out), 'document')} would be left out"
+                   f" (first: {name}: {reason}).")  # fmt: skip
+    for warning in plan.warnings:
+        click.echo(f"Note: {warning}")
 
 
-def foreseen_json(found: Foreseen) -> dict[str, Any]:
-    left_out = [{"id": name, "reason": reason} for name, reason in found.left_out]
-    return {**asdict(found), "run_dir": str(found.run_dir), "left_out": left_out}
+def _plan_as_json(plan: "FitPlan") -> dict[str, Any]:
+    return {
+        "target": plan.target,
+        "run": str(plan.run_dir),
+        "up_to_date": plan.up_to_date,
+        "documents": len(plan.rows),
+        "left_out": [{"id": name, "reason": reason} for name, reason in plan.left_out],
+        "generation": plan.generation,
+        "warnings": list(plan.warnings),
+    }
 
 
 def echo_next(run_dir: Path) -> None:

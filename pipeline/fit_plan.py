@@ -1,15 +1,24 @@
-"""What a fit depends on, and whether the run of it is there."""
+"""What a fit depends on, what it would do, and whether the run of it is there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hilbert.pipeline.cli_common import counted
 from hilbert.pipeline.components import Change, changes
-from hilbert.pipeline.documents import choose_encoders, choose_rows, choose_target
+from hilbert.pipeline.documents import (
+    choose_encoders,
+    choose_rows,
+    choose_target,
+    label_documents,
+    segment_options,
+    summaries_of,
+)
 from hilbert.pipeline.report import has_report
 from hilbert.pipeline.run_directory import (
     INPUTS_FILE,
+    check_free,
     default_run_dir,
     finished_run,
     read_json,
@@ -17,9 +26,14 @@ from hilbert.pipeline.run_directory import (
 )
 from hilbert.pipeline.status import State
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
+from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.splits import check_classes
 from hilbert.store import keys
+from hilbert.store.errors import FitError, HilbertError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.manifest import Row
+from hilbert.store.manifest import Manifest, Row
+from hilbert.store.references import keys_of_row
+from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
 FIT_VERSION = 2
@@ -47,51 +61,142 @@ class FitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FitState:
-    """State of the fit of one target, and of the report of its run.
+class RunPlace:
+    """Where a run goes.
+
+    A run of the same key that is in either of the two default places is taken wherever it is.
+    """
+
+    run_dir: Path | None = None
+    """The folder itself; by default one of those below `runs`."""
+    runs: Path = Path("runs")
+    """Folder of the runs."""
+    by_target: bool = False
+    """Whether the default is the target's own folder, whose run is replaced, or one a key."""
+    overwrite: bool = False
+    """Replace the run that is there."""
+    again: bool = False
+    """Even one that is up to date."""
+
+    def choose(self, target: str, key: str) -> Path:
+        """The folder of the run of a key."""
+        if self.run_dir is not None:
+            return self.run_dir
+        places = (run_folder(self.runs, target), default_run_dir(self.runs, target, key))
+        done = (place for place in places if finished_run(place, key) is not None)
+        return next(done, places[0] if self.by_target else places[1])
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """What a fit would do, known before any feature is read.
 
     Attributes
     ----------
-    target : str
-    fit, report : State
-    run_dir : Path, optional
-        The run that is there, current or stale.
-    changes : tuple of Change
-        What differs from that run: documents by their id, options by their name.
+    target, key : str
+    components : mapping
+        What the key is made of.
+    rows : tuple of Row
+        Documents that are used, and in `documents` their groups and labels.
+    left_out : tuple of (str, str)
+        Documents that cannot be used, with the reason.
+    segments : mapping
+        Options that cut all documents.
+    warnings : tuple of str
+        Classes that cannot be in every test fold.
+    run_dir : Path
+        Where the run is or would be.
+    up_to_date : bool
+        Whether it is there already, so that nothing would be done.
     """
 
     target: str
-    fit: State
-    report: State
-    run_dir: Path | None
-    changes: tuple[Change, ...]
+    key: str
+    components: Mapping[str, Any]
+    generation: int
+    encoders: tuple[EncoderInfo, ...]
+    rows: tuple[Row, ...]
+    documents: DocumentSet
+    left_out: tuple[tuple[str, str], ...]
+    segments: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    run_dir: Path
+    up_to_date: bool
+
+
+def plan_fit(
+    manifest: Manifest,
+    summaries: Mapping[str, SegmentSummary],
+    options: FitOptions,
+    place: RunPlace,
+) -> FitPlan:
+    """Decide all of a fit that does not need features, and refuse what cannot be fitted.
+
+    Raises
+    ------
+    FitError, HilbertError
+        If labels, groups or options do not allow the fit, or the run has no place to go.
+    """
+    target = choose_target(manifest, options.target)
+    encoders = choose_encoders(manifest, options.encoders)
+    rows, left_out = choose_rows(manifest, encoders)
+    if options.strict and left_out:
+        name, reason = left_out[0]
+        raise FitError(
+            f"{len(left_out)} documents cannot be used (first: {name}: {reason});"
+            " mend them and run `hilbert extract`, or drop --strict"
+        )
+    documents = label_documents(rows, target)
+    warnings = check_classes(documents, options.splits)
+    if "id" in documents.classes:
+        raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
+    segments = segment_options(rows, summaries)
+    components = fit_components(rows, summaries, encoders, target, options)
+    key = fit_key(components)
+    run_dir = place.choose(target, key)
+    up_to_date = not (place.overwrite and place.again) and finished_run(run_dir, key) is not None
+    if not up_to_date:
+        check_free(run_dir, overwrite=place.overwrite)
+    return FitPlan(target, key, components, manifest.generation, encoders, rows, documents,
+                   left_out, segments, warnings, run_dir, up_to_date)  # fmt: skip
+
+
+def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:
+    """`plan_fit` of a generation of a store, all of whose features must be there."""
+    manifest = store.manifest(options.generation)
+    plan = plan_fit(manifest, summaries_of(store, manifest.rows), options, place)
+    lost = [row.id for row in plan.rows if any(k not in store.index for k in keys_of_row(row))]
+    if lost and not plan.up_to_date:
+        raise FitError(
+            f"{len(lost)} documents of generation {plan.generation} have lost their features or"
+            f" segments (first: {lost[0]}); `hilbert extract` makes anew what its corpus still has,"
+            " as a new generation"
+        )
+    return plan
 
 
 def fit_components(
     rows: Sequence[Row],
-    contents: Mapping[str, str | None],
+    summaries: Mapping[str, SegmentSummary],
     encoders: Sequence[EncoderInfo],
     target: str,
     options: FitOptions,
 ) -> dict[str, Any]:
-    """All that decides the numbers of a fit, by name; documents by a digest of theirs.
+    """All that decides the numbers of a fit, by name.
 
-    `contents` are the digests of their segments: a transcript that was edited so that the same
-    segments came out changes nothing for a fit.
+    Of the segments it is what they are, not how they came about: a transcript that was edited
+    so that the same segments came out changes nothing for a fit.
     """
     train = asdict(options.train)
     for name in ("device", "threads"):
         train.pop(name)
     documents = {
-        row.id: keys.digest(
-            "fit document",
-            [
-                contents[row.id],
-                [row.feature_keys.get(info.name) for info in encoders],
-                row.columns.get(target),
-                row.group,
-            ],
-        )
+        row.id: {
+            "label": row.columns.get(target),
+            "group": row.group,
+            "segments": summaries[row.id].content if row.id in summaries else None,
+            "features": {info.name: row.feature_keys.get(info.name) for info in encoders},
+        }
         for row in rows
     }
     return {
@@ -103,85 +208,89 @@ def fit_components(
     }
 
 
-def segment_contents(store: FeatureStore, rows: Sequence[Row]) -> dict[str, str | None]:
-    """Digest of the segments of each document, as the store has them."""
-    summaries = {row.id: row.segment_key and store.summary(row.segment_key) for row in rows}
-    return {name: summary.content if summary else None for name, summary in summaries.items()}
-
-
 def fit_key(components: Mapping[str, Any]) -> str:
     """Key of a fit: what can change its numbers, and nothing else."""
     return keys.digest("fit", components)
 
 
-def fit_state(components: Mapping[str, Any], runs: Path) -> FitState:
-    """Whether a run of these components is below `runs`, where `fit` and `run` put it."""
-    target, key = components["target"], fit_key(components)
-    places = (run_folder(runs, target), default_run_dir(runs, target, key))
-    for place in places:
-        if finished_run(place, key) is not None:
-            report: State = "current" if has_report(place, key) else "stale"
-            return FitState(target, "current", report, place, ())
-    if not (places[0] / INPUTS_FILE).is_file():
-        return FitState(target, "missing", "missing", None, ())
-    changed = changes(read_json(places[0] / INPUTS_FILE), components)
-    return FitState(target, "stale", "stale", places[0], changed)
-
-
-def describe_changes(changed: Sequence[Change]) -> str:
-    """In a few words: how many documents are new, gone or other, and which options."""
-    of_documents = [c for c in changed if c.component.startswith("documents.")]
-    kinds = {
-        "new": sum(c.old is None for c in of_documents),
-        "gone": sum(c.new is None for c in of_documents),
-        "changed": sum(c.old is not None and c.new is not None for c in of_documents),
-    }
-    words = [f"{n} documents {kind}" for kind, n in kinds.items() if n]
-    others = (c for c in changed if not c.component.startswith("documents."))
-    return "; ".join([*words, *(f"{c.component}: {c.old} -> {c.new}" for c in others)])
-
-
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What a fit would do.
+class FitState:
+    """State of the fit of one target, and of the report of its run.
 
     Attributes
     ----------
     target : str
-    run_dir : Path
-        Where the run is or would be.
-    up_to_date : bool
-        Whether it is there already, so that nothing would be done.
-    documents : int
-    left_out : tuple of (str, str)
-        Documents that cannot be used, with the reason.
-    generation : int
+    fit, report : State
+    run_dir : Path, optional
+        The run that is there, current or stale.
+    options : tuple of Change
+        Options that differ from that run's.
+    documents : mapping of str to tuple of Change
+        Documents that differ from that run's, and in what.
+    note : str, optional
+        Why there can be no fit, or what is wrong with the run.
     """
 
     target: str
-    run_dir: Path
-    up_to_date: bool
-    documents: int
-    left_out: tuple[tuple[str, str], ...]
-    generation: int
+    fit: State
+    report: State
+    run_dir: Path | None = None
+    options: tuple[Change, ...] = ()
+    documents: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    note: str | None = None
 
 
-def foresee_fit(
-    store: FeatureStore, run_dir: Path | None, options: FitOptions, *, runs: Path
-) -> Foreseen:
-    """What `fit` would do, told from the store's manifest alone.
+def fit_state(
+    manifest: Manifest,
+    summaries: Mapping[str, SegmentSummary],
+    options: FitOptions,
+    place: RunPlace,
+) -> FitState:
+    """Whether the run that `hilbert run` would make of a manifest is there."""
+    target = str(options.target)
+    try:
+        plan = plan_fit(manifest, summaries, options, replace(place, overwrite=True))
+    except HilbertError as error:
+        return FitState(target, "failed", "missing", note=str(error))
+    if plan.up_to_date:
+        report: State = "current" if has_report(plan.run_dir, plan.key) else "stale"
+        return FitState(target, "current", report, plan.run_dir)
+    if not plan.run_dir.exists():
+        return FitState(target, "missing", "missing")
+    old = read_json(plan.run_dir / INPUTS_FILE)
+    if not old or fit_key(old) == plan.key:
+        return FitState(target, "stale", "stale", plan.run_dir, note="the run is damaged")
+    before, after = old.pop("documents", {}), {**plan.components}
+    documents = after.pop("documents")
+    return FitState(target, "stale", "stale", plan.run_dir, changes(old, after),
+                    _changed_documents(before, documents))  # fmt: skip
 
-    Raises
-    ------
-    FitError
-        If there is nothing to fit.
-    """
-    manifest = store.manifest(options.generation)
-    target = choose_target(manifest, options.target)
-    encoders = choose_encoders(manifest, options.encoders)
-    rows, left_out = choose_rows(manifest, encoders)
-    contents = segment_contents(store, rows)
-    key = fit_key(fit_components(rows, contents, encoders, target, options))
-    place = run_dir or default_run_dir(runs, target, key)
-    there = finished_run(place, key) is not None
-    return Foreseen(target, place, there, len(rows), left_out, manifest.generation)
+
+def _changed_documents(
+    old: Mapping[str, Any], new: Mapping[str, Any]
+) -> dict[str, tuple[Change, ...]]:
+    """Documents that are new, gone or other; of the others what changed."""
+    found = {}
+    for name in dict.fromkeys([*new, *old]):
+        if name in old and name in new:
+            changed = changes(old[name], new[name])
+        else:
+            changed = (
+                Change("document", *("in the run" if name in s else None for s in (old, new))),
+            )
+        if changed:
+            found[name] = changed
+    return found
+
+
+def describe_state(state: FitState) -> str | None:
+    """In a few words why a fit is not current."""
+    if state.note:
+        return state.note
+    gone = sum(c[0].new is None and c[0].component == "document" for c in state.documents.values())
+    new = sum(c[0].old is None and c[0].component == "document" for c in state.documents.values())
+    kinds = {"new": new, "gone": gone, "changed": len(state.documents) - new - gone}
+    words = [f"{counted(n, 'document')} {kind}" for kind, n in kinds.items() if n]
+    return (
+        "; ".join([*words, *(f"{c.component}: {c.old} -> {c.new}" for c in state.options)]) or None
+    )

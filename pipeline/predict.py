@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.documents import load_documents, unusable_reason
+from hilbert.pipeline.documents import label_documents, load_features, unusable_reason
 from hilbert.pipeline.extract import ExtractReport, extract
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,
@@ -120,7 +120,7 @@ def _score(
     failures = tuple({**failed, **unusable}.items())
     if not rows:
         return {}, failures
-    documents = load_documents(store, replace(manifest, rows=rows), None, infos).documents
+    documents = load_features(store, label_documents(rows, None), rows, infos)
     return dict(zip(documents.ids, model.predict_proba(documents), strict=True)), failures
 
 

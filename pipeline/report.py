@@ -23,6 +23,7 @@ REPORT_VERSION = 1
 
 KEY_FILE = "report.json"
 PAGE = "report.html"
+FIGURES = ("figures/roc.png", "figures/confusion.png", "figures/losses.png")
 
 
 def report_key(run_key: str) -> str:
@@ -32,7 +33,8 @@ def report_key(run_key: str) -> str:
 
 def has_report(run_dir: Path, run_key: str) -> bool:
     """Whether the report of a run was drawn by this version."""
-    return read_json(run_dir / KEY_FILE).get("key") == report_key(run_key)
+    current = read_json(run_dir / KEY_FILE).get("key") == report_key(run_key)
+    return current and all((run_dir / name).is_file() for name in (PAGE, *FIGURES))
 
 
 def write_report(run_dir: Path) -> Path:
@@ -52,13 +54,13 @@ def write_report(run_dir: Path) -> Path:
         curves = _loss_curves(run_dir)
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise HilbertError(damaged(run_dir.name, "predictions.csv or losses.csv")) from error
-    figures = run_dir / "figures"
-    figures.mkdir(exist_ok=True)
+    (run_dir / "figures").mkdir(mode=0o700, exist_ok=True)
     title = f"{run['target']}: HILBERT, out of fold"
-    draw_roc(figures / "roc.png", labels, probabilities, run["classes"], title)
-    draw_confusion(figures / "confusion.png", labels, probabilities, run["classes"], title)
-    draw_losses(figures / "losses.png", curves, f"{run['target']}: final model")
-    write_text(run_dir / PAGE, make_page(run, sorted(figures.glob("*.png"))))
+    roc, confusion, losses = (run_dir / name for name in FIGURES)
+    draw_roc(roc, labels, probabilities, run["classes"], title)
+    draw_confusion(confusion, labels, probabilities, run["classes"], title)
+    draw_losses(losses, curves, f"{run['target']}: final model")
+    write_text(run_dir / PAGE, make_page(run, (roc, confusion, losses)))
     write_json(run_dir / KEY_FILE, {"key": report_key(run["key"])})
     return run_dir / PAGE
 

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from hilbert.store import keys
 from hilbert.store.errors import HilbertError
+from hilbert.store.file_digests import digest_file
 
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.json"
@@ -32,15 +34,21 @@ FILES = (
 )
 """What a finished run holds, figures apart."""
 
+_LONGEST = 120
 _REPLACED = ".old"
 _ABANDONED_S = 86_400.0
 
-_NEEDED = {"key", "target", "classes", "encoders", "segments", "models", "verdict"}
+_NEEDED = {"key", "target", "classes", "encoders", "segments", "models", "verdict", "files"}
 
 
 def run_folder(runs: Path, target: str) -> Path:
     """The folder of a target's run; a slash in the target's name makes no folder inside it."""
-    return runs / target.replace("%", "%25").replace("/", "%2F")
+    name = target.replace("%", "%25").replace("/", "%2F")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name.encode()) > _LONGEST:
+        name = f"{name[: _LONGEST // 4]}-{keys.digest('target', target)[:8]}"
+    return runs / name
 
 
 def default_run_dir(runs: Path, target: str, key: str) -> Path:
@@ -59,6 +67,11 @@ def new_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
         If something is at `path` already and is not to be replaced.
     """
     check_free(path, overwrite=overwrite)
+    path = path.resolve()  # the run itself is replaced, not a link to it
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise HilbertError(f"{path.parent.name} is a file; choose another --run-dir") from None
     _sweep(path)
     draft = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
     draft.mkdir(mode=0o700)
@@ -97,17 +110,17 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
     A finished run is replaced if `overwrite`; a folder that is no run never is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     restore_replaced(path)
-    if not os.access(path.parent, os.W_OK):
-        raise HilbertError(f"cannot write into {path.parent.name}; choose another --run-dir")
+    folder = next((p for p in path.absolute().parents if p.exists()), path.parent)
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise HilbertError(f"cannot write into {folder.name}; choose another --run-dir")
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
-    if not (path / RUN_FILE).is_file():
+    if not any((path / name).is_file() for name in (RUN_FILE, INPUTS_FILE, CONFIG_FILE)):
         raise HilbertError(f"{path.name} exists and is not a run; choose another --run-dir")
     if not overwrite:
         raise HilbertError(
-            f"{path.name} holds a run of other data or options;"
+            f"{path.name} holds a run of other data or options, or a damaged one;"
             " choose another --run-dir, or replace it with --overwrite"
         )
 
@@ -133,7 +146,16 @@ def read_run(path: Path) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict) or not found.keys() >= _NEEDED:
         raise HilbertError(damaged(path.name, RUN_FILE))
+    if found.pop("digest", None) != keys.digest("run", found):
+        raise HilbertError(damaged(path.name, RUN_FILE))
     return found
+
+
+def seal_run(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write ``run.json``, last, with digests of all other files and of itself."""
+    files = {name: digest_file(path / name) for name in FILES if name != RUN_FILE}
+    content = {**summary, "files": files}
+    write_json(path / RUN_FILE, {**content, "digest": keys.digest("run", content)})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -146,15 +168,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def finished_run(path: Path, key: str) -> dict[str, Any] | None:
-    """What ``run.json`` says, if a whole run of this key is at `path`."""
-    restore_replaced(path)
-    if not all((path / name).is_file() for name in FILES):
-        return None
+    """What ``run.json`` says, if a whole and sound run of this key is at `path`."""
     try:
         found = read_run(path)
-    except HilbertError:
+        sound = all(digest_file(path / name) == known for name, known in found["files"].items())
+    except (HilbertError, OSError):
         return None
-    return found if found["key"] == key else None
+    return found if sound and found["key"] == key else None
 
 
 def damaged(run: str, file: str) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments
-from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, RUN_FILE, write_csv, write_json
+from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, seal_run, write_csv, write_json
 from hilbert.stages.fit.compare import Verdict
 from hilbert.stages.fit.crossval import CrossValidated
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
@@ -66,7 +66,7 @@ def write_run(
     folder: Path, fitted: Fitted, options: Mapping[str, Any], about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write all files of a run into `folder`; returns the content of ``run.json``."""
-    summary = {**about, **_summary(fitted)}
+    summary: dict[str, Any] = plain({**about, **_summary(fitted)})
     write_json(folder / CONFIG_FILE, plain(options))
     write_json(folder / "folds.json", _folds(fitted))
     write_json(folder / "metrics.json", plain({n: asdict(m) for n, m in fitted.metrics.items()}))
@@ -74,7 +74,7 @@ def write_run(
     _write_predictions(folder, fitted)
     _write_losses(folder, fitted.model)
     _write_weights(folder, fitted.model)
-    write_json(folder / RUN_FILE, plain(summary))
+    seal_run(folder, summary)
     return summary
 
 

@@ -93,7 +93,10 @@ class LocalFiles:
         path = self.root / name
         temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         try:
-            self._make_folder(path.parent)
+            try:
+                self._make_folder(path.parent)
+            except FileExistsError as error:  # a file where a folder must be: no name is taken
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
             _write_durably(temporary, data)
             _give_name(temporary, path)
             _sync_folder(path.parent)

@@ -68,7 +68,7 @@ class Hdf5Format:
         try:
             with h5py.File(io.BytesIO(image), "r") as file:
                 found = file["x"].shape, np.dtype(file["x"].dtype), len(file["keys"])
-                offsets = file["offsets"][:]
+                offsets = file["offsets"][:].tolist()
         except Exception as error:  # a byte that changed may make HDF5 stumble in any way
             raise damaged(pack) from error
         if found != (shape, np.dtype(dtype), len(offsets) - 1) or offsets[-1] != shape[0]:
@@ -81,6 +81,6 @@ class Hdf5Format:
         try:
             with h5py.File(io.BytesIO(image), "r") as file:
                 keys = tuple(key.decode() for key in file["keys"][:])
-                return PackContents(keys, file["offsets"][:].tolist(), file["x"][:])
+                return PackContents(keys, file["offsets"][:].tolist(), np.asarray(file["x"][:]))
         except Exception as error:  # a byte that changed may make HDF5 stumble in any way
             raise damaged(pack) from error

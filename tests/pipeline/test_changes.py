@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import hilbert
-from hilbert.pipeline.documents import choose_encoders, choose_rows
-from hilbert.pipeline.fit_plan import FitOptions, fit_components, fit_key, segment_contents
+from hilbert.pipeline.documents import choose_encoders, choose_rows, summaries_of
+from hilbert.pipeline.fit_plan import FitOptions, fit_components, fit_key
 from hilbert.store import keys
 from support.project import SENTENCES, Project, run, write_recording, write_transcript
 
@@ -162,8 +162,8 @@ def key_of_fit(project: Project, **options: Any) -> str:
     store = hilbert.open_store(project.store)
     encoders = choose_encoders(store.manifest(), ())
     rows, _ = choose_rows(store.manifest(), encoders)
-    contents = segment_contents(store, rows)
-    return fit_key(fit_components(rows, contents, encoders, "mood", FitOptions(**options)))
+    summaries = summaries_of(store, rows)
+    return fit_key(fit_components(rows, summaries, encoders, "mood", FitOptions(**options)))
 
 
 def test_seed_and_training_options_change_the_fit_alone(project: Project) -> None:

@@ -32,6 +32,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureStore:
     return made
 
 
+def enough_to_fit() -> FeatureStore:
+    """Another store in the place of the first, of twelve documents."""
+    shutil.rmtree("feats.zarr")
+    store = create_store("feats.zarr", precision="fp32")
+    fill(store, tuple(f"d{i}" for i in range(1, 13)))
+    return store
+
+
 def damage(store: FeatureStore) -> None:
     """Flip a bit of the audio features of d2."""
     place = store.index.find("a-d2")
@@ -117,6 +125,7 @@ class TestVerify:
         set_width(store)
         assert "hilbert store repair" in fail("store", "verify")
         assert "hilbert store repair" in fail("store", "export")
+        set_width(enough_to_fit())
         assert "hilbert store repair feats.zarr" in fail("fit", "--target", "y")
         assert not Path("features.h5").exists()
         assert not Path("runs").exists()
@@ -230,6 +239,7 @@ class TestNoStore:
         monkeypatch: pytest.MonkeyPatch,
         arguments: tuple[str, ...],
     ) -> None:
+        enough_to_fit()
         after_reading("manifests/00000001", lambda: shutil.rmtree("feats.zarr"), monkeypatch)
         said = fail(*arguments)
         assert "feats.zarr was deleted or moved" in said

@@ -275,7 +275,12 @@ class TestPredict:
         self, project: Project
     ) -> None:
         """The same recordings, extracted again by `predict`, get the model's own scores."""
-        from hilbert.pipeline.documents import choose_encoders, load_documents
+        from hilbert.pipeline.documents import (
+            choose_encoders,
+            choose_rows,
+            label_documents,
+            load_features,
+        )
         from hilbert.pipeline.predict import load_model
 
         run_dir, out = self.run_dir(project), project.folder / "p.csv"
@@ -283,11 +288,11 @@ class TestPredict:
                    "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
         assert done.exit_code == 0, done.output
         store = hilbert.open_store(project.store)
-        manifest = store.manifest()
-        chosen = load_documents(store, manifest, "mood", choose_encoders(manifest, ()))
+        encoders = choose_encoders(store.manifest(), ())
+        rows, _ = choose_rows(store.manifest(), encoders)
+        documents = load_features(store, label_documents(rows, "mood"), rows, encoders)
         model = load_model(run_dir, "cpu")
-        expected = dict(zip(chosen.documents.ids, model.predict_proba(chosen.documents),
-                            strict=True))  # fmt: skip
+        expected = dict(zip(documents.ids, model.predict_proba(documents), strict=True))
         for row in read_csv(out):
             scores = [float(row["high"]), float(row["low"])]
             np.testing.assert_allclose(scores, expected[row["id"]], atol=1e-3)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hilbert.store.errors import StoreError
 from hilbert.store.files import MAX_OPEN, LocalFiles
 
 
@@ -82,6 +83,12 @@ def test_a_name_is_taken_once(files: LocalFiles) -> None:
         files.put("name", b"second")
     assert files.get("name") == b"first"
     assert list(files.list("")) == ["name"]
+
+
+def test_a_file_where_a_folder_must_be_is_no_name_that_is_taken(files: LocalFiles) -> None:
+    files.put("folder", b"")
+    with pytest.raises(StoreError, match="cannot write"):
+        files.put("folder/name/inner", b"data")
 
 
 def test_what_is_absent(files: LocalFiles) -> None:

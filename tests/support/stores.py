@@ -40,7 +40,13 @@ def fill(store: FeatureStore, ids: tuple[str, ...] = ("d1",)) -> dict[str, np.nd
         for name in ids:
             writer.add(f"t-{name}", np.ones((1, 4), np.float16))
     rows = tuple(
-        Row(name, "g", {"y": "1"}, f"s-{name}", {"whisper": f"a-{name}", "minilm": f"t-{name}"})
+        Row(
+            id=name,
+            group=name,
+            columns={"y": str(int(name[1:]) % 2)},
+            segment_key=f"s-{name}",
+            feature_keys={"whisper": f"a-{name}", "minilm": f"t-{name}"},
+        )
         for name in ids
     )
     store.publish(Manifest(0, rows, {"whisper": WHISPER, "minilm": MINILM}))
