@@ -4,8 +4,9 @@ Reads the store alone: no audio, no transcript, no encoder.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments, describe_gaps, load_features
-from hilbert.pipeline.fit_plan import FitOptions, RunPlace, plan_fit_of
+from hilbert.pipeline.fit_plan import FitOptions, FitPlan, RunPlace, plan_fit_of
 from hilbert.pipeline.report import has_report, write_report
 from hilbert.pipeline.run_directory import INPUTS_FILE, new_run, read_run, write_json
 from hilbert.pipeline.run_files import Fitted, write_run
@@ -25,9 +26,9 @@ from hilbert.stages.fit.dataset import check_features
 from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.splits import make_folds
 from hilbert.stages.fit.train import train_hilbert
-from hilbert.store.errors import FitError
+from hilbert.store.errors import FitError, StoreError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.references import pin
+from hilbert.store.references import pinned
 
 Step = Callable[[int, int], None]
 """Called with the number of fits done and the number of all."""
@@ -60,27 +61,43 @@ def fit(
         if not has_report(plan.run_dir, plan.key):
             write_report(plan.run_dir)
         return plan.run_dir, read_run(plan.run_dir)
-    pin(store.records, plan.generation, plan.key)
+    with _pinned(store, plan):
+        fitted = _fit_plan(store, plan, options, step)
+        summary = {
+            "key": plan.key,
+            "target": plan.target,
+            "store": store.name,
+            "store_identity": store.identity,
+            "generation": plan.generation,
+            "warnings": [*plan.warnings, *describe_gaps(fitted.chosen, plan.manifest, plan.target)],
+            "seconds": time.monotonic() - started,
+        }
+        with new_run(plan.run_dir, overwrite=place.overwrite) as folder:
+            write_json(folder / INPUTS_FILE, plan.components)
+            written = write_run(folder, fitted, asdict(options), summary)
+            write_report(folder)
+    return plan.run_dir, written
+
+
+@contextmanager
+def _pinned(store: FeatureStore, plan: FitPlan) -> Iterator[None]:
+    """The generation of a plan, kept; an error says so if the store itself is gone."""
+    store.check_there()
+    try:
+        with pinned(store.records, plan.generation, plan.key):
+            yield
+    except StoreError:
+        store.check_there()
+        raise
+
+
+def _fit_plan(store: FeatureStore, plan: FitPlan, options: FitOptions, step: Step | None) -> Fitted:
+    """Read the features of a plan, and fit."""
     documents = load_features(store, plan.documents, plan.rows, plan.encoders)
     check_features(documents)
     chosen = FitDocuments(documents, plan.rows, plan.encoders, plan.left_out, plan.segments)
-    gaps = describe_gaps(chosen, store.manifest(options.generation), plan.target)
     train = replace(options.train, device=choose_device(options.train.device))
-    fitted = _fit(chosen, plan.target, replace(options, train=train), step)
-    summary = {
-        "key": plan.key,
-        "target": plan.target,
-        "store": store.name,
-        "store_identity": store.identity,
-        "generation": plan.generation,
-        "warnings": [*plan.warnings, *gaps],
-        "seconds": time.monotonic() - started,
-    }
-    with new_run(plan.run_dir, overwrite=place.overwrite) as folder:
-        write_json(folder / INPUTS_FILE, plan.components)
-        written = write_run(folder, fitted, asdict(options), summary)
-        write_report(folder)
-    return plan.run_dir, written
+    return _fit(chosen, plan.target, replace(options, train=train), step)
 
 
 def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | None) -> Fitted:

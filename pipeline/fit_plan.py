@@ -96,6 +96,7 @@ class FitPlan:
     target, key : str
     components : mapping
         What the key is made of.
+    manifest : Manifest
     rows : tuple of Row
         Documents that are used, and in `documents` their groups and labels.
     left_out : tuple of (str, str)
@@ -113,7 +114,7 @@ class FitPlan:
     target: str
     key: str
     components: Mapping[str, Any]
-    generation: int
+    manifest: Manifest
     encoders: tuple[EncoderInfo, ...]
     rows: tuple[Row, ...]
     documents: DocumentSet
@@ -122,6 +123,11 @@ class FitPlan:
     warnings: tuple[str, ...]
     run_dir: Path
     up_to_date: bool
+
+    @property
+    def generation(self) -> int:
+        """Generation of the store that is fitted."""
+        return self.manifest.generation
 
 
 def plan_fit(
@@ -157,7 +163,7 @@ def plan_fit(
     up_to_date = not (place.overwrite and place.again) and finished_run(run_dir, key) is not None
     if not up_to_date:
         check_free(run_dir, overwrite=place.overwrite)
-    return FitPlan(target, key, components, manifest.generation, encoders, rows, documents,
+    return FitPlan(target, key, components, manifest, encoders, rows, documents,
                    left_out, segments, warnings, run_dir, up_to_date)  # fmt: skip
 
 

@@ -5,6 +5,7 @@ reads, so that its run can be repeated however the corpus goes on.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from hilbert.store.errors import StoreError
 from hilbert.store.manifest import Manifest, Row, document_name, generations, read_manifest
@@ -13,24 +14,41 @@ from hilbert.store.records import Records
 FOLDER = "pins"
 
 
-def pin(records: Records, generation: int, run: str) -> None:
-    """Keep a generation because a run was made from it; nothing new if it was told before.
+def pin(records: Records, generation: int, run: str) -> bool:
+    """Keep a generation because a run is made from it; whether that was not told before.
+
+    Who may only read the store cannot pin: a run needs the generation no more once it is made.
 
     Raises
     ------
     StoreError
         If the generation was dropped meanwhile.
     """
-    name = f"{FOLDER}/{generation:08d}-{run[:12]}"
+    name = _pin_name(generation, run)
     try:
         records.put(name, {"generation": generation, "run": run})
-    except FileExistsError:
-        return
-    except StoreError:
-        return  # who may only read the store cannot pin; a run needs it no more once it is made
+    except (FileExistsError, StoreError):
+        return False
     if generation not in generations(records):
         records.delete(name)
         raise StoreError(f"generation {generation} was dropped meanwhile; run the command again")
+    return True
+
+
+@contextmanager
+def pinned(records: Records, generation: int, run: str) -> Iterator[None]:
+    """Keep a generation while a run is made from it, and afterwards if it was made."""
+    new = pin(records, generation, run)
+    try:
+        yield
+    except BaseException:
+        if new:
+            records.delete(_pin_name(generation, run))
+        raise
+
+
+def _pin_name(generation: int, run: str) -> str:
+    return f"{FOLDER}/{generation:08d}-{run[:12]}"
 
 
 def pins(records: Records) -> dict[int, list[str]]:

@@ -36,7 +36,7 @@ def enough_to_fit() -> FeatureStore:
     """Another store in the place of the first, of twelve documents."""
     shutil.rmtree("feats.zarr")
     store = create_store("feats.zarr", precision="fp32")
-    fill(store, tuple(f"d{i}" for i in range(1, 13)))
+    fill(store, tuple(f"d{i}" for i in range(1, 13)), varied=True)
     return store
 
 

@@ -22,12 +22,17 @@ ABOUT = {
     "audio_s": 4.0,
     "content": "c",
     "speakers": ["A", "B"],
-    "components": {},
+    "components": {"options": {}},
 }
 
 
-def fill(store: FeatureStore, ids: tuple[str, ...] = ("d1",)) -> dict[str, np.ndarray]:
-    """Two segments of audio and one of text for each id, published; returns the audio."""
+def fill(
+    store: FeatureStore, ids: tuple[str, ...] = ("d1",), *, varied: bool = False
+) -> dict[str, np.ndarray]:
+    """Two segments of audio and one of text for each id, published; returns the audio.
+
+    All are of one group and label, unless `varied`.
+    """
     rng = np.random.default_rng(0)
     x = {name: rng.normal(size=(2, 8)).astype(np.float16) for name in ids}
     with store.writer("segments") as writer:
@@ -42,12 +47,12 @@ def fill(store: FeatureStore, ids: tuple[str, ...] = ("d1",)) -> dict[str, np.nd
     rows = tuple(
         Row(
             id=name,
-            group=name,
-            columns={"y": str(int(name[1:]) % 2)},
+            group=name if varied else "g",
+            columns={"y": str(i % 2) if varied else "1"},
             segment_key=f"s-{name}",
             feature_keys={"whisper": f"a-{name}", "minilm": f"t-{name}"},
         )
-        for name in ids
+        for i, name in enumerate(ids)
     )
     store.publish(Manifest(0, rows, {"whisper": WHISPER, "minilm": MINILM}))
     return x
