@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-from hilbert.pipeline.fit import FitOptions, fit
+from hilbert.pipeline.fit import fit
+from hilbert.pipeline.fit_plan import FitOptions, RunPlace
 from hilbert.stages.fit.splits import SplitConfig
 from hilbert.store.collect import collect
 from hilbert.store.compact import compact
@@ -59,7 +60,7 @@ def run_repair(store: Path) -> None:
 
 
 def run_fit(store: Path, run_dir: Path) -> None:
-    fit(open_store(store), run_dir, QUICK)
+    fit(open_store(store), QUICK, RunPlace(run_dir))
 
 
 def read_until(stop: Path, store: Path, expected: Contents) -> int:
