@@ -13,7 +13,7 @@ from hilbert.stages.extract.encoders.base import (
 )
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
 from hilbert.store.errors import HilbertError
-from hilbert.store.feature_store import read_root
+from hilbert.store.feature_store import root_at
 from hilbert.store.formats import format_at
 from hilbert.store.types import Modality
 
@@ -77,7 +77,7 @@ def _resolve(choice: EncoderChoice, precision: Precision) -> ResolvedEncoder:
 def store_precision(store_path: Path) -> Precision:
     """Arithmetic of audio encoders: the store's own, or for a new one this machine's best."""
     if format_at(store_path) is not None:
-        return cast(Precision, read_root(store_path).precision)
+        return cast(Precision, root_at(store_path).precision)
     return best_audio_precision()
 
 

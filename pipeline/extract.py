@@ -45,7 +45,11 @@ class ExtractReport:
     generation: int
     """The latest generation afterwards."""
     kept: int
-    """Documents of the store that are not in the corpus."""
+    """Documents of the store that are not in the corpus, and stay."""
+    dropped: int
+    """Documents of the store that are not in the corpus, and go (`prune`)."""
+    superseded: int
+    """Documents not in the corpus that lose features, because another encoder has their name."""
     damaged: int
     """Packs of the store that are damaged or gone; what they held was missing."""
     dry_run: bool = False
@@ -68,6 +72,11 @@ class Outlook:
     works: tuple[SegmentedWork, ...]
     rows: tuple[Row, ...]
     encoders: Mapping[str, EncoderInfo]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Documents of the corpus."""
+        return frozenset(row.id for row in self.rows)
 
 
 def extract(
@@ -92,7 +101,7 @@ def extract(
             for encoder in encoders:
                 encode_works(session, encoder, outlook.works)
             if _publish(session, infos, outlook):
-                return _report(session, corpus, outlook, damaged)
+                return _report(session, corpus, outlook, infos, damaged)
     raise StoreError(
         f"{store_path.name} loses features while they are written; see that no"
         " `hilbert store gc` of other data runs beside it, then run the command again"
@@ -111,7 +120,7 @@ def begin(store_path: Path, precision: Precision, options: ExtractOptions) -> It
         else:
             store = create_store(store_path, precision=precision)
         digests = stack.enter_context(FileDigests(rehash=options.rehash))
-        yield Session(store, options, digests, former=store.rows())
+        yield Session(store, options, digests, store.rows(), store.encoders())
 
 
 def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) -> Outlook:
@@ -172,6 +181,15 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
     return all(key in store.index for row in rows for key in keys_of_row(row))
 
 
+def _loses(row: Row, session: Session, encoders: Mapping[str, EncoderInfo]) -> bool:
+    """Whether a document has features under the name of an encoder that is now another."""
+    before = session.known
+    return any(
+        name in encoders and before[name].fingerprint != encoders[name].fingerprint
+        for name in row.feature_keys
+    )
+
+
 def _stored(session: Session, row: Row) -> Row:
     """The row without what is not in the store, and with the reason."""
     index = session.store.index
@@ -184,8 +202,17 @@ def _stored(session: Session, row: Row) -> Row:
     return replace(row, feature_keys=found, failure=failure)
 
 
-def _report(session: Session, corpus: Corpus, outlook: Outlook, damaged: int) -> ExtractReport:
+def _report(
+    session: Session,
+    corpus: Corpus,
+    outlook: Outlook,
+    encoders: Mapping[str, EncoderInfo],
+    damaged: int,
+) -> ExtractReport:
     latest = session.store.manifest()
+    prune = session.options.prune
+    present = outlook.ids
+    others = [row for name, row in session.former.items() if name not in present]
     ids = [document.id for document in corpus.documents]
     touched = {name for encoding in session.done.values() for name in encoding.documents}
     failures = session.failures
@@ -197,7 +224,9 @@ def _report(session: Session, corpus: Corpus, outlook: Outlook, damaged: int) ->
         failed=tuple((name, failures[name]) for name in ids if name in failures),
         audio_seconds=sum(encoding.audio_seconds for encoding in session.done.values()),
         generation=latest.generation,
-        kept=len({row.id for row in latest.rows} - set(ids)),
+        kept=0 if prune else len(others),
+        dropped=len(others) if prune else 0,
+        superseded=0 if prune else sum(_loses(row, session, encoders) for row in others),
         damaged=damaged,
         dry_run=session.options.dry_run,
     )

@@ -21,33 +21,41 @@ def as_json(report: ExtractReport) -> dict[str, Any]:
         "audio_seconds": report.audio_seconds,
         "generation": report.generation,
         "kept": report.kept,
+        "dropped": report.dropped,
+        "superseded": report.superseded,
         "damaged": report.damaged,
     }
 
 
 def echo(report: ExtractReport, store: Path) -> None:
     counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
+    documents = common.counted(report.documents, "document")
     if report.dry_run:
-        click.echo(f"{report.documents} documents: {report.segmented} would be cut, and encoded"
+        click.echo(f"{documents}: {report.segmented} would be cut, and encoded"
                    f" {counts}; {report.skipped} are up to date.")  # fmt: skip
         if report.audio_seconds:
             click.echo(f"That is {report.audio_seconds / 3600:.2f} h of speech to encode.")
     else:
-        click.echo(
-            f"{report.documents} documents: encoded {counts}; {report.skipped} were up to date."
-        )
+        click.echo(f"{documents}: encoded {counts}; {report.skipped} were up to date.")
         _echo_speed(report)
     if report.kept:
-        click.echo(
-            f"{report.kept} documents of {store.name} are not in this corpus; they are kept"
-            " (--prune drops them)."
-        )
+        click.echo(f"{common.counted(report.kept, 'document')} of {store.name} not in this corpus"
+                   " stay in it (--prune drops them).")  # fmt: skip
+    if report.dropped:
+        drop = "would be dropped" if report.dry_run else "dropped"
+        click.echo(f"{common.counted(report.dropped, 'document')} of {store.name} not in this"
+                   f" corpus: {drop}.")  # fmt: skip
+    if report.superseded:
+        lose = "would lose" if report.dry_run else "lost"
+        click.echo(f"{common.counted(report.superseded, 'document')} not in this corpus {lose}"
+                   " features: their encoder's name is now another encoder's or other options';"
+                   " extract them too, or use another --store.")  # fmt: skip
     if report.damaged:
         click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
                    " is encoded again when a corpus asks for it.")  # fmt: skip
     if report.failed:
         again = "would fail" if report.dry_run else "failed and will be tried again next time"
-        click.echo(f"{len(report.failed)} documents {again}:")
+        click.echo(f"{common.counted(len(report.failed), 'document')} {again}:")
         for name, reason in report.failed:
             click.echo(f"  {name}: {reason}")
     if not report.dry_run:

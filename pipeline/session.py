@@ -15,7 +15,7 @@ from hilbert.store.file_digests import FileDigests
 from hilbert.store.manifest import Row
 from hilbert.store.pack_writer import PackLimits, PackWriter
 from hilbert.store.segment_table import SegmentSummary
-from hilbert.store.types import Document
+from hilbert.store.types import Document, EncoderInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class Session:
     ----------
     former : mapping of str to Row
         What the store's manifest said of each document before.
+    known : mapping of str to EncoderInfo
+        Encoders of that manifest.
     failures : dict of str to str
         Why documents failed, so far.
     done : dict of str to Encoding
@@ -109,6 +111,7 @@ class Session:
     options: ExtractOptions
     digests: FileDigests
     former: Mapping[str, Row] = field(default_factory=dict)
+    known: Mapping[str, EncoderInfo] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     done: dict[str, Encoding] = field(default_factory=dict)
 

@@ -1,9 +1,8 @@
 """The feature store: open, read, write, publish."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.store import segment_table
+from hilbert.store import root, segment_table
 from hilbert.store.commits import Index, Kind, Place
 from hilbert.store.errors import StoreError
 from hilbert.store.files import Files, LocalFiles
@@ -28,31 +27,12 @@ from hilbert.store.manifest import (
 )
 from hilbert.store.pack_writer import PackLimits, PackWriter
 from hilbert.store.records import Records
+from hilbert.store.root import Root
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo, Features, Segment
 
-FORMAT_VERSION = 3
 ATTEMPTS = 4
 """How often something is looked for that other processes move from pack to pack."""
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """What is decided once for a store, when it is created.
-
-    Attributes
-    ----------
-    salt : str
-        Hexadecimal; digests of texts are keyed with it.
-    precision : str
-        Arithmetic of audio encoders, so that all machines that extend the store agree.
-    format_version : int
-        Raised when older versions could no longer read the store.
-    """
-
-    salt: str
-    precision: str
-    format_version: int = FORMAT_VERSION
 
 
 def open_store(path: str | Path) -> "FeatureStore":
@@ -69,10 +49,10 @@ def open_store(path: str | Path) -> "FeatureStore":
         If there is no store, or it is of a newer format.
     """
     files, form, name = _find(Path(path))
-    return FeatureStore(files, form, _read_root(files, form, name), name)
+    return FeatureStore(files, form, root.read_root(files, form, name), name)
 
 
-def read_root(path: str | Path) -> Root:
+def root_at(path: str | Path) -> Root:
     """What was decided when the store at `path` was created; reads nothing else of it.
 
     Raises
@@ -80,7 +60,7 @@ def read_root(path: str | Path) -> Root:
     StoreError
         If there is no store, or it is of a newer format.
     """
-    return _read_root(*_find(Path(path)))
+    return root.read_root(*_find(Path(path)))
 
 
 def _find(place: Path) -> tuple[Files, Format, str]:
@@ -109,12 +89,8 @@ def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
                 f"{place.name} exists and is not a feature store; choose another --store"
             )
         form = format_for(place)
-        root = asdict(Root(salt=secrets.token_hex(32), precision=precision))
-        content = {**root, "digest": digest("root", root)}
-        _create_once(files, form.root, form.wrap(content))
-    for name, data in form.groups().items():
-        if not (place / name).exists():
-            _create_once(files, name, data)
+        root.write_root(files, form, precision)
+    root.complete_root(files, form)
     return open_store(place)
 
 
@@ -323,37 +299,8 @@ class FeatureStore:
             # else another writer went on from it, or from a generation that was not seen
 
 
-def _create_once(files: Files, name: str, data: bytes) -> None:
-    try:
-        files.put(name, data)
-    except FileExistsError:
-        return  # another process created it at the same time; what it wrote holds
-
-
 def _in_use(place: Path) -> bool:
     return not place.is_dir() or any(not p.name.startswith(".tmp-") for p in place.iterdir())
-
-
-def _read_root(files: Files, form: Format, name: str) -> Root:
-    try:
-        content = form.unwrap(files.get(form.root))
-        version = int(content["format_version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise _no_store(name) from None
-    if version > FORMAT_VERSION:
-        raise StoreError(
-            f"{name} has format {version}, this version reads up to {FORMAT_VERSION};"
-            " upgrade with `pip install -U hilbert-speech`"
-        )
-    if version < FORMAT_VERSION:
-        raise StoreError(
-            f"{name} has format {version}, this version reads {FORMAT_VERSION};"
-            f" make it anew with `hilbert extract --store {name}` in another place"
-        )
-    root = {field: value for field, value in content.items() if field != "digest"}
-    if content.get("digest") != digest("root", root):
-        raise StoreError(f"{form.root} of {name} is damaged; restore it from a copy")
-    return Root(**root)
 
 
 def _no_store(name: str) -> StoreError:

@@ -140,7 +140,7 @@ class LocalFiles:
         self._opened.cache_clear()  # an open file keeps its space on the disk
         try:
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-            for folder in path.parents[: name.count("/") - 1]:
+            for folder in path.parents[: max(0, name.count("/") - 1)]:
                 folder.rmdir()
         except OSError as error:
             if error.errno not in _NOT_EMPTY:

@@ -113,7 +113,10 @@ def format_at(path: Path) -> Format | None:
     from hilbert.store.format_zarr import ZarrFormat
 
     formats: tuple[Format, ...] = (ZarrFormat(), Hdf5Format())
-    return next((known for known in formats if (path / known.root).is_file()), None)
+    found = (
+        f for f in formats for name in (f.root, f.document("pins/root")) if (path / name).is_file()
+    )
+    return next(found, None)
 
 
 def damaged(pack: str) -> StoreError:

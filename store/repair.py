@@ -10,6 +10,7 @@ from hilbert.store.feature_store import FeatureStore
 from hilbert.store.manifest import Manifest, Row, document_name
 from hilbert.store.pack_writer import PackLimits
 from hilbert.store.retire import delete_pack
+from hilbert.store.root import mend_groups
 from hilbert.store.verify import Finding, Step, verify
 
 LOST = "its {} were damaged and dropped; run `hilbert extract` again"
@@ -28,6 +29,7 @@ def repair(store: FeatureStore, *, step: Step | None = None) -> tuple[Finding, .
         What was dropped.
     """
     findings = verify(store, deep=True, step=step)
+    mend_groups(store.files, store.form, store.root)
     for finding in findings:
         if finding.kind == "manifest":
             store.records.delete(document_name(int(finding.name)))

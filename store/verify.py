@@ -12,6 +12,7 @@ from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.manifest import Manifest, Row, generations
 from hilbert.store.references import pins, read_if_there
+from hilbert.store.root import damaged_groups
 
 Step = Callable[[int, int], None]
 """Called with the number of packs checked and the number of all."""
@@ -23,11 +24,11 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"record", "pack", "rows", "manifest", "reference"}
-        A commit record, a whole pack, some documents of a pack, a generation, or a key that a
-        generation names and no sound pack holds.
+    kind : {"group", "record", "pack", "rows", "manifest", "reference"}
+        The root or a group's file, a commit record, a whole pack, some documents of a pack, a
+        generation, or a key that a generation names and no sound pack holds.
     name : str
-        Of the pack, or number of the generation.
+        Of the file or pack, or number of the generation.
     problem : str
         What is wrong, in words.
     documents : tuple of int
@@ -35,7 +36,7 @@ class Finding:
         around the rows is, so that other programs would misread them.
     """
 
-    kind: Literal["record", "pack", "rows", "manifest", "reference"]
+    kind: Literal["group", "record", "pack", "rows", "manifest", "reference"]
     name: str
     problem: str
     documents: tuple[int, ...] = ()
@@ -63,7 +64,9 @@ def verify(
     manifests = _read_manifests(store)
     store.refresh()  # after the manifests, so that what they name is known
     unfit = _unfit(store, manifests)
-    findings = [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
+    groups = damaged_groups(store.files, store.form)
+    findings = [Finding("group", name, f"{name} is damaged or gone") for name in groups]
+    findings += [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
     commits = list(store.index.commits.values())
     for done, commit in enumerate(commits, start=1):
         found = list(_check_commit(store, commit, deep, unfit.get(commit.pack, set())))
@@ -117,7 +120,7 @@ def _check_commit(
     shape = (commit.n_rows, commit.width)
     try:
         store.form.check_pack(store.files.get, commit.pack, shape, commit.dtype)
-    except (StoreError, FileNotFoundError):
+    except (StoreError, OSError):
         yield Finding("pack", commit.pack, f"pack {commit.pack} is not laid out as it was written")
         return
     n = len(commit.keys)
@@ -135,7 +138,7 @@ def _others_read(store: FeatureStore, commit: Commit) -> bool:
     """Whether a program that knows the format alone finds what the commit record tells."""
     try:
         keys, offsets, x = store.form.read_pack(store.files.get, commit.pack)
-    except (StoreError, FileNotFoundError):
+    except (StoreError, OSError):
         return False
     if (keys, tuple(offsets), x.dtype.str) != (commit.keys, commit.first_rows, commit.dtype):
         return False
@@ -146,7 +149,7 @@ def _others_read(store: FeatureStore, commit: Commit) -> bool:
 def _is_sound(store: FeatureStore, place: Place) -> bool:
     try:
         store.rows_at(place)
-    except (StoreError, FileNotFoundError):
+    except (StoreError, OSError):
         return False
     return True
 

@@ -267,3 +267,22 @@ class TestStatus:
         done = run("why", "nobody", table, "--store", str(tmp_path / "none.zarr"))
         assert done.exit_code == 1
         assert "no document 'nobody'" in done.stderr
+
+
+def test_documents_that_lose_features_to_another_encoder_of_the_name_are_told(
+    project: Project,
+) -> None:
+    project.extract()
+    project.write_table(project.rows()[1:])
+    assert project.extract("--pooling", "mean", "--dry-run")["superseded"] == 1
+    assert project.extract("--pooling", "mean")["superseded"] == 1
+    assert project.extract("--pooling", "mean")["superseded"] == 0
+
+
+def test_a_dry_run_tells_what_prune_drops(project: Project) -> None:
+    project.extract()
+    project.write_table(project.rows()[1:])
+    foretold = project.extract("--prune", "--dry-run")
+    assert (foretold["kept"], foretold["dropped"]) == (0, 1)
+    assert project.extract("--prune")["dropped"] == 1
+    assert project.extract("--prune")["dropped"] == 0

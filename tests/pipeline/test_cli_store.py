@@ -218,7 +218,8 @@ class TestNoStore:
             Path("some.zarr/zarr.json").write_text("{}")
         before = snapshot(tmp_path)
         said = fail("store", command, str(tmp_path / "some.zarr"))
-        assert "some.zarr is not a feature store; make one with `hilbert extract" in said
+        assert "some.zarr is not a feature store; make one" in said
+        assert "`hilbert extract --store" in said
         assert str(tmp_path) not in said
         assert snapshot(tmp_path) == before
 

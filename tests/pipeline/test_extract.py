@@ -279,13 +279,22 @@ class TestAfterDamage:
         manifest.unlink()
         assert project.extract()["encoded"] == {"tiny-whisper": 0, "tiny-bert": 0}
 
-    def test_a_damaged_root_is_refused(self, project: Project) -> None:
+    @pytest.mark.parametrize("content", [b"", b"garbage", None])
+    def test_a_damaged_root_is_read_from_its_copy_and_mended(
+        self, project: Project, counted: Counted, content: bytes | None
+    ) -> None:
         project.extract()
+        counted()
         root = project.store / "zarr.json"
-        root.write_text(root.read_text().replace('"salt": "', '"salt": "0'))
-        result = run(*project.arguments())
-        assert result.exit_code == 1
-        assert "damaged" in result.stderr
+        before = root.read_bytes()
+        root.write_bytes(
+            before.replace(b'"salt": "', b'"salt": "0') if content is None else content
+        )
+        project.extract()
+        assert counted() == {}
+        assert run("store", "verify", str(project.store)).exit_code == 1
+        assert run("store", "repair", str(project.store)).exit_code == 0
+        assert root.read_bytes() == before
 
 
 def test_features_of_a_file_that_was_replaced_by_a_broken_one_are_not_kept(
