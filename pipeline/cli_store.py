@@ -18,6 +18,8 @@ store_argument = click.argument("store", type=click.Path(path_type=Path), defaul
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done and write nothing."
 )
+_DRY = "Next: the same without --dry-run."
+
 older_than_option = click.option(
     "--older-than-h",
     type=click.FloatRange(0),
@@ -170,7 +172,7 @@ def gc_command(
     say.print_garbage(found, unpinned, dry_run)
     if found.n_bytes or found.generations:
         click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
-        click.echo(f"Next: hilbert store {'gc' if dry_run else 'compact'} {store}")
+        click.echo(_DRY if dry_run else f"Next: hilbert store compact {store}")
 
 
 @command.command("compact", short_help="Merge small packs, drop dead rows.")
@@ -213,7 +215,7 @@ def compact_command(
     did = "would be merged" if dry_run else "were merged"
     click.echo(f"{say.count(len(found.packs), 'pack')} of {say.size(found.n_bytes)} {did};"
                f" {say.size(found.live_bytes)} of features in them stay.")  # fmt: skip
-    return click.echo(f"Next: hilbert store {'compact' if dry_run else 'info'} {store}")
+    return click.echo(_DRY if dry_run else f"Next: hilbert store info {store}")
 
 
 @command.command("export", short_help="One HDF5 or safetensors file; --pseudonymise.")
