@@ -21,7 +21,7 @@ from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
 if TYPE_CHECKING:
-    from hilbert.pipeline.fit_plan import FitState
+    from hilbert.pipeline.fit_state import FitState
 
 
 @click.command("status")
@@ -87,7 +87,7 @@ def fit_state_of(
 ) -> "FitState":
     """State of a target's fit, as it will be when the store is up to date."""
     from hilbert.pipeline.cli_fit import fit_options, place_of
-    from hilbert.pipeline.fit_plan import fit_state
+    from hilbert.pipeline.fit_state import fit_state
 
     options = fit_options(project, target, device="auto", workers=None)
     options = replace(options, encoders=options.encoders or tuple(encoders))
@@ -109,7 +109,7 @@ def _as_json(found: Survey, fits: "list[FitState]") -> dict[str, Any]:
 
 
 def _echo(found: Survey, fits: "list[FitState]") -> None:
-    from hilbert.pipeline.fit_plan import describe_state
+    from hilbert.pipeline.fit_state import describe_state
 
     click.echo(f"{'stage':<24}" + "".join(f"{state:>9}" for state in STATES))
     for status in found.stages:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
 _SMALL_LIVE_SHARE = 0.8
 
 store_argument = click.argument("store", type=click.Path(path_type=Path), default="feats.zarr")
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done and write nothing."
-)
 _DRY = "Next: the same without --dry-run."
 
 older_than_option = click.option(
@@ -94,14 +91,14 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
     if findings:
         raise StoreError(
             say.loss_of_old(opened, findings, store)
-            or f"{opened.name} is damaged ({say.count(len(findings), 'problem')});"
+            or f"{opened.name} is damaged ({common.counted(len(findings), 'problem')});"
             f" run `hilbert store repair {say.shown(store)}`, then `hilbert extract`"
         )
 
 
 @command.command("repair", short_help="Drop what is damaged; `hilbert extract` remakes it.")
 @store_argument
-@dry_run_option
+@common.dry_run_option
 @common.json_option
 def repair_command(store: Path, dry_run: bool, as_json: bool) -> None:
     """Drop what is damaged in STORE, so that it is missing and `hilbert extract` makes it again.
@@ -143,7 +140,7 @@ def repair_command(store: Path, dry_run: bool, as_json: bool) -> None:
     metavar="GENERATION",
     help="Let a generation go although runs were made from it; may be repeated.",
 )
-@dry_run_option
+@common.dry_run_option
 @common.json_option
 def gc_command(
     store: Path, older_than_h: float, unpinned: tuple[int, ...], dry_run: bool, as_json: bool
@@ -184,7 +181,7 @@ def gc_command(
     help="Rewrite every pack that holds something nothing refers to: after `gc`, what was deleted"
     " is then gone for good.",
 )
-@dry_run_option
+@common.dry_run_option
 @common.json_option
 def compact_command(
     store: Path, older_than_h: float, thorough: bool, dry_run: bool, as_json: bool
@@ -213,7 +210,7 @@ def compact_command(
     if not found.packs:
         return click.echo(f"{opened.name} is compact: no packs to merge.")
     did = "would be merged" if dry_run else "were merged"
-    click.echo(f"{say.count(len(found.packs), 'pack')} of {say.size(found.n_bytes)} {did};"
+    click.echo(f"{common.counted(len(found.packs), 'pack')} of {say.size(found.n_bytes)} {did};"
                f" {say.size(found.live_bytes)} of features in them stay.")  # fmt: skip
     return click.echo(_DRY if dry_run else f"Next: hilbert store info {store}")
 
@@ -248,7 +245,7 @@ def compact_command(
     help="CSV to write with --pseudonymise: who is who. Keep it apart from the export.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
-@dry_run_option
+@common.dry_run_option
 @common.json_option
 def export_command(
     store: Path, out: Path, key_file: Path | None, overwrite: bool, dry_run: bool, as_json: bool,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hilbert.pipeline.cli_common import counted
+
 if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
     from hilbert.store.collect import Garbage
     from hilbert.store.export import Export
@@ -26,7 +28,7 @@ def print_info(name: str, found: "StoreInfo") -> None:
                    f" {found.dims[encoder]} numbers a segment")  # fmt: skip
     click.echo(f"  data         {size(found.n_bytes)} in {found.packs} packs,"
                f" {found.live_share:.0%} of it referred to")  # fmt: skip
-    pinned = ", ".join(f"{n} by {count(k, 'run')}" for n, k in sorted(found.pinned.items()))
+    pinned = ", ".join(f"{n} by {counted(k, 'run')}" for n, k in sorted(found.pinned.items()))
     latest = f", latest {found.generations[-1]}" if found.generations else ""
     click.echo(f"  generations  {len(found.generations)}{latest}; pinned: {pinned or 'none'}")
     if found.damaged:
@@ -40,9 +42,9 @@ def print_garbage(found: "Garbage", unpinned: Sequence[int], dry_run: bool) -> N
     if not (found.generations or found.commits or found.orphans):
         return click.echo("There is nothing that is old enough and that nothing refers to.")
     parts = (
-        count(len(found.generations), "old generation"),
-        count(len(found.commits), "pack"),
-        count(len(found.orphans), "leftover file"),
+        counted(len(found.generations), "old generation"),
+        counted(len(found.commits), "pack"),
+        counted(len(found.orphans), "leftover file"),
     )
     would = "would go" if dry_run else "are gone"
     return click.echo(f"{', '.join(parts)} {would}: {size(found.n_bytes)} of data.")
@@ -106,15 +108,10 @@ def sound(opened: "FeatureStore", store: Path, deep: bool) -> str:
     """That a store is sound, and how closely that was looked at."""
     commits = opened.index.commits.values()
     n_bytes = sum(commit.data_bytes for commit in commits)
-    said = f"{opened.name} is sound: {count(len(commits), 'pack')}, {size(n_bytes)}"
+    said = f"{opened.name} is sound: {counted(len(commits), 'pack')}, {size(n_bytes)}"
     if deep:
         return f"{said}, every checksum compared."
     return f"{said}; to compare every checksum: hilbert store verify --deep {store}"
-
-
-def count(n: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def size(n_bytes: int) -> str:

@@ -53,7 +53,7 @@ def _why_fitted(
 ) -> Iterator[Reason]:
     """What of the document changed since each target was fitted."""
     from hilbert.pipeline.documents import summaries_of
-    from hilbert.pipeline.fit_plan import describe_state
+    from hilbert.pipeline.fit_state import describe_state
 
     options = dry(project.extract_options())
     with begin(project.store, store_precision(project.store), options) as session:

@@ -1,12 +1,10 @@
-"""What a fit depends on, what it would do, and whether the run of it is there."""
+"""What a fit depends on and what it would do, decided before any feature is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hilbert.pipeline.cli_common import counted
-from hilbert.pipeline.components import Change, changes
 from hilbert.pipeline.documents import (
     choose_encoders,
     choose_rows,
@@ -15,21 +13,17 @@ from hilbert.pipeline.documents import (
     segment_options,
     summaries_of,
 )
-from hilbert.pipeline.report import has_report
 from hilbert.pipeline.run_directory import (
-    INPUTS_FILE,
     check_free,
     default_run_dir,
     finished_run,
-    read_json,
     run_folder,
 )
-from hilbert.pipeline.status import State
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import check_classes
 from hilbert.store import keys
-from hilbert.store.errors import FitError, HilbertError
+from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.manifest import Manifest, Row
 from hilbert.store.references import keys_of_row
@@ -217,86 +211,3 @@ def fit_components(
 def fit_key(components: Mapping[str, Any]) -> str:
     """Key of a fit: what can change its numbers, and nothing else."""
     return keys.digest("fit", components)
-
-
-@dataclass(frozen=True, slots=True)
-class FitState:
-    """State of the fit of one target, and of the report of its run.
-
-    Attributes
-    ----------
-    target : str
-    fit, report : State
-    run_dir : Path, optional
-        The run that is there, current or stale.
-    options : tuple of Change
-        Options that differ from that run's.
-    documents : mapping of str to tuple of Change
-        Documents that differ from that run's, and in what.
-    note : str, optional
-        Why there can be no fit, or what is wrong with the run.
-    """
-
-    target: str
-    fit: State
-    report: State
-    run_dir: Path | None = None
-    options: tuple[Change, ...] = ()
-    documents: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
-    note: str | None = None
-
-
-def fit_state(
-    manifest: Manifest,
-    summaries: Mapping[str, SegmentSummary],
-    options: FitOptions,
-    place: RunPlace,
-) -> FitState:
-    """Whether the run that `hilbert run` would make of a manifest is there."""
-    target = str(options.target)
-    try:
-        plan = plan_fit(manifest, summaries, options, replace(place, overwrite=True))
-    except HilbertError as error:
-        return FitState(target, "failed", "missing", note=str(error))
-    if plan.up_to_date:
-        report: State = "current" if has_report(plan.run_dir, plan.key) else "stale"
-        return FitState(target, "current", report, plan.run_dir)
-    if not plan.run_dir.exists():
-        return FitState(target, "missing", "missing")
-    old = read_json(plan.run_dir / INPUTS_FILE)
-    if not old or fit_key(old) == plan.key:
-        return FitState(target, "stale", "stale", plan.run_dir, note="the run is damaged")
-    before, after = old.pop("documents", {}), {**plan.components}
-    documents = after.pop("documents")
-    return FitState(target, "stale", "stale", plan.run_dir, changes(old, after),
-                    _changed_documents(before, documents))  # fmt: skip
-
-
-def _changed_documents(
-    old: Mapping[str, Any], new: Mapping[str, Any]
-) -> dict[str, tuple[Change, ...]]:
-    """Documents that are new, gone or other; of the others what changed."""
-    found = {}
-    for name in dict.fromkeys([*new, *old]):
-        if name in old and name in new:
-            changed = changes(old[name], new[name])
-        else:
-            changed = (
-                Change("document", *("in the run" if name in s else None for s in (old, new))),
-            )
-        if changed:
-            found[name] = changed
-    return found
-
-
-def describe_state(state: FitState) -> str | None:
-    """In a few words why a fit is not current."""
-    if state.note:
-        return state.note
-    gone = sum(c[0].new is None and c[0].component == "document" for c in state.documents.values())
-    new = sum(c[0].old is None and c[0].component == "document" for c in state.documents.values())
-    kinds = {"new": new, "gone": gone, "changed": len(state.documents) - new - gone}
-    words = [f"{counted(n, 'document')} {kind}" for kind, n in kinds.items() if n]
-    return (
-        "; ".join([*words, *(f"{c.component}: {c.old} -> {c.new}" for c in state.options)]) or None
-    )
