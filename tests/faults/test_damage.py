@@ -12,9 +12,10 @@ import zarr
 from hilbert.store.collect import collect
 from hilbert.store.commits import Commit
 from hilbert.store.errors import StoreError
-from hilbert.store.feature_store import FORMAT_VERSION, open_store
+from hilbert.store.feature_store import open_store
 from hilbert.store.files import LocalFiles, walk
 from hilbert.store.keys import digest
+from hilbert.store.root import FORMAT_VERSION
 from hilbert.store.verify import verify
 from support import tasks
 from support.exact import AUDIO, contents
