@@ -64,7 +64,8 @@ def verify(
     manifests = _read_manifests(store)
     store.refresh()  # after the manifests, so that what they name is known
     unfit = _unfit(store, manifests)
-    groups = damaged_groups(store.files, store.form)
+    # before its first pack a store may be half made: the next extraction completes it
+    groups = damaged_groups(store.files, store.form) if store.index.commits else ()
     findings = [Finding("group", name, f"{name} is damaged or gone") for name in groups]
     findings += [Finding("record", name, why) for name, why in sorted(store.index.damaged.items())]
     commits = list(store.index.commits.values())

@@ -12,7 +12,7 @@ from hilbert.store.collect import collect, find_garbage
 from hilbert.store.commits import Commit
 from hilbert.store.compact import compact, find_compaction
 from hilbert.store.errors import StoreError
-from hilbert.store.feature_store import FeatureStore, open_store
+from hilbert.store.feature_store import FeatureStore, create_store, open_store
 from hilbert.store.files import walk
 from hilbert.store.info import info
 from hilbert.store.manifest import Manifest
@@ -307,3 +307,25 @@ def test_a_pack_that_others_would_misread_is_written_anew_and_nothing_is_lost(
     assert verify(store, deep=True) == ()
     for d in IDS:
         np.testing.assert_array_equal(open_store(store.files.root).read(d, "whisper").x, x[d])
+
+
+def test_a_store_that_was_half_made_is_completed(store: FeatureStore) -> None:
+    store.records.delete("pins/root")
+    for name in store.form.groups():
+        store.files.delete(name)
+    assert verify(open_store(store.files.root)) == ()
+    made = create_store(store.files.root, precision="fp32")
+    fill(made)
+    assert verify(made, deep=True) == ()
+
+
+def test_a_groups_file_that_is_damaged_is_found_and_mended(store: FeatureStore) -> None:
+    fill(store)
+    for name in [store.form.root, store.records.file("pins/root"), *store.form.groups()]:
+        before = store.files.get(name)
+        (store.files.root / name).write_bytes(b"garbage")
+        reader = open_store(store.files.root)
+        assert [f.kind for f in verify(reader)] == ["group"]
+        repair(reader)
+        assert store.files.get(name) == before
+        assert verify(open_store(store.files.root), deep=True) == ()
