@@ -18,6 +18,7 @@ from hilbert.store.records import Records
 from hilbert.store.types import EncoderInfo
 
 FOLDER = "manifests"
+ATTEMPTS = 4
 _SINGLE = ("id", "group", "segment_key", "failure")
 
 
@@ -87,9 +88,18 @@ def _keep_features(row: Row, kept: set[str]) -> Row:
 
 
 def generations(records: Records) -> list[int]:
-    """Numbers of the manifests there are, ascending."""
-    names = (name for name in records.names(FOLDER) if name.isdigit())
-    return sorted(int(name) for name in names if records.exists(f"{FOLDER}/{name}"))
+    """Numbers of the manifests there are, ascending.
+
+    Looked for again where none is found: the only one that was listed may have been collected
+    since, as a newer one came.
+    """
+    found: list[int] = []
+    for _ in range(ATTEMPTS):
+        names = (name for name in records.names(FOLDER) if name.isdigit())
+        found = sorted(int(name) for name in names if records.exists(f"{FOLDER}/{name}"))
+        if found:
+            break
+    return found
 
 
 def write_manifest(records: Records, manifest: Manifest) -> None:

@@ -15,7 +15,7 @@ from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore, create_store, open_store
 from hilbert.store.files import walk
 from hilbert.store.info import info
-from hilbert.store.manifest import Manifest
+from hilbert.store.manifest import Manifest, generations
 from hilbert.store.pack_writer import PackLimits
 from hilbert.store.references import pin, pins, unpin
 from hilbert.store.repair import repair
@@ -329,3 +329,12 @@ def test_a_groups_file_that_is_damaged_is_found_and_mended(store: FeatureStore) 
         repair(reader)
         assert store.files.get(name) == before
         assert verify(open_store(store.files.root), deep=True) == ()
+
+
+def test_the_only_generation_is_collected_while_generations_are_listed(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    names, listed = store.records.names, [["00000007"]]
+    monkeypatch.setattr(store.records, "names", lambda f: listed.pop() if listed else names(f))
+    assert generations(store.records) == [1]
