@@ -21,6 +21,9 @@ COMMANDS = {
     "store": "Care of a store: info, verify, repair, gc, compact, export.",
 }
 
+WITHOUT_FLAGS = ("run", "status", "why")
+"""Commands that take their options from hilbert.toml alone: errors name its keys, not flags."""
+
 
 class _Commands(click.Group):
     """Lists the commands without importing them, and ends errors in one line."""
@@ -42,6 +45,7 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what goes wrong is told in one line, with ``--debug`` in full."""
         from hilbert.store.errors import HilbertError
 
         try:
@@ -52,7 +56,13 @@ class _Commands(click.Group):
         except (HilbertError, OSError) as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"Error: {_one_line(error)}", err=True)
+            message = _one_line(error)
+            if ctx.invoked_subcommand in WITHOUT_FLAGS:
+                from hilbert.pipeline.project import Project
+                from hilbert.pipeline.project_errors import in_keys
+
+                message = in_keys(Project, message)
+            click.echo(f"Error: {message}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("Stopped. What was committed is kept; run the command again.", err=True)

@@ -28,7 +28,8 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
 
     Encodes what changed in the corpus, then fits every target whose data or options changed,
     each into the folder of its name below `runs`; a run that is out of date is replaced.
-    Exit code 3: some documents failed; the targets are fitted without them.
+    A target that cannot be fitted does not keep the others from it. Exit code 1: some targets
+    could not be fitted; 3: some documents failed, and the targets are fitted without them.
     """
     project = common.open_project(required=True)
     options = common.override(project.extract_options())
@@ -38,16 +39,23 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
     done = encode_corpus(project, options, drop_unwanted=True)
     if not as_json:
         extract_output.echo(done.report, project.store)
-    runs = {}
+    runs, failed = {}, {}
     for target in project.targets:
-        runs[target] = _fit(_using(project, done.encoders), target, device, workers)
-        if not as_json:
+        try:
+            runs[target] = _fit(_using(project, done.encoders), target, device, workers)
+        except FitError as error:
+            failed[target] = in_keys(Project, str(error))
+        if not as_json and target in runs:
             _echo(target, runs[target])
     if as_json:
         outputs = {name: fit_output.as_json(run.run_dir, run.summary) for name, run in runs.items()}
-        common.print_json({"extract": extract_output.as_json(done.report), "runs": outputs})
+        common.print_json(
+            {"extract": extract_output.as_json(done.report), "runs": outputs, "failed": failed}
+        )
     else:
-        _echo_next(runs)
+        _echo_next(project, runs)
+    if failed:
+        raise FitError("; ".join(f"target {name}: {reason}" for name, reason in failed.items()))
     if done.report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
 
@@ -60,10 +68,7 @@ def _using(project: Project, encoders: Sequence[ResolvedEncoder]) -> Project:
 
 def _fit(project: Project, target: str, device: str, workers: int | None) -> Fitted:
     options = fit_options(project, target, device=device, workers=workers)
-    try:
-        return fit_shown(project, options, place_of(project, by_target=True, overwrite=True))
-    except FitError as error:
-        raise FitError(f"target {target}: {in_keys(Project, str(error))}") from None
+    return fit_shown(project, options, place_of(project, by_target=True, overwrite=True))
 
 
 def _echo(target: str, run: Fitted) -> None:
@@ -75,8 +80,8 @@ def _echo(target: str, run: Fitted) -> None:
         fit_output.echo(run.run_dir, run.summary)
 
 
-def _echo_next(runs: dict[str, Fitted]) -> None:
-    if not runs:
+def _echo_next(project: Project, runs: dict[str, Fitted]) -> None:
+    if not project.targets:
         click.echo("The project names no targets, so nothing was fitted; name them in its file.")
     for run in list(runs.values())[:1]:
         fit_output.echo_next(run.run_dir)

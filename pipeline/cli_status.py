@@ -14,7 +14,7 @@ from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
-from hilbert.pipeline.status import STATES, StageStatus, Survey, survey
+from hilbert.pipeline.status import STATES, StageStatus, Survey, summaries_after, survey
 from hilbert.store.feature_store import open_store
 from hilbert.store.formats import format_at
 from hilbert.store.segment_table import SegmentSummary
@@ -42,15 +42,12 @@ def command(as_json: bool, **_: object) -> None:
 
 def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> Survey:
     """Print the states of all stages of a project."""
-    from hilbert.pipeline.documents import summaries_of
-
     corpus = read_corpus(project.corpus)
     encoders = encoders_to_check(project, options, corpus)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         found = survey(session, corpus, encoders)
         generation = session.store.manifest().generation
-        summaries = summaries_of(session.store, found.prospect.rows)
-    summaries |= {name: work.summary for name, work in found.works.items()}
+        summaries = summaries_after(session, found) if project.targets else {}
     fits = [fit_state_of(project, found, summaries, encoders, t) for t in project.targets]
     if as_json:
         common.print_json({"generation": generation, **_as_json(found, fits)})

@@ -1,5 +1,6 @@
 """Flags of `hilbert store`, the care of a store: a group of six commands."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,17 @@ _SMALL_LIVE_SHARE = 0.8
 store_argument = click.argument("store", type=click.Path(path_type=Path), default="feats.zarr")
 _DRY = "Next: the same without --dry-run."
 
+
+def _check_finite(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of hours.")
+    return value
+
+
 older_than_option = click.option(
     "--older-than-h",
     type=click.FloatRange(0),
+    callback=_check_finite,
     default=24.0,
     show_default=True,
     help="Hours for which anything new stays: an extraction at work has not published it yet.",

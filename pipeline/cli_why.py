@@ -13,7 +13,7 @@ from hilbert.pipeline.cli_status import dry, encoders_to_check, fit_state_of
 from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
-from hilbert.pipeline.status import Reason, survey, why
+from hilbert.pipeline.status import Reason, summaries_after, survey, why
 from hilbert.store.types import EncoderInfo
 
 SHORT = 12
@@ -52,14 +52,12 @@ def _why_fitted(
     project: Project, table: Corpus, encoders: Mapping[str, EncoderInfo], document: str
 ) -> Iterator[Reason]:
     """What of the document changed since each target was fitted."""
-    from hilbert.pipeline.documents import summaries_of
     from hilbert.pipeline.fit_state import describe_state
 
     options = dry(project.extract_options())
     with begin(project.store, store_precision(project.store), options) as session:
         found = survey(session, table, encoders)
-        summaries = summaries_of(session.store, found.prospect.rows)
-    summaries |= {name: work.summary for name, work in found.works.items()}
+        summaries = summaries_after(session, found)
     for target in project.targets:
         state = fit_state_of(project, found, summaries, encoders, target)
         others = None if document in state.documents else describe_state(state)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 
 from hilbert.pipeline import provenance
 from hilbert.pipeline.plan import read_inputs
@@ -26,17 +26,17 @@ def encode_works(
     done = session.done.setdefault(resolved.info.name, Encoding())
     missing = _missing(session, resolved, works)
     if session.options.dry_run:
-        _foresee(done, resolved.info.modality, missing)
+        _foresee(session, done, resolved.info.modality, missing)
     elif missing:
         _encode(session, resolved, missing, done)
 
 
-def _foresee(done: Encoding, modality: Modality, missing: Missing) -> None:
+def _foresee(session: Session, done: Encoding, modality: Modality, missing: Missing) -> None:
     """Count what would be encoded."""
     for members in missing.values():
         done.documents.extend(work.document.id for work in members)
         if modality == "audio":
-            done.audio_seconds += members[0].summary.audio_s
+            done.audio_seconds += session.summary(members[0].segment_key).audio_s
 
 
 def _encode(session: Session, resolved: ResolvedEncoder, missing: Missing, done: Encoding) -> None:
@@ -97,7 +97,9 @@ def _jobs(
             progress.advance()
             continue
         chosen = tuple(s for s in segments if s.modality == modality)
-        yield EncodeJob(members[0].document.id, chosen, members[0].document.audio)
+        first_document = members[0].document
+        audio = None if first_document.audio is None else Path(first_document.audio)
+        yield EncodeJob(first_document.id, chosen, audio)
 
 
 def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequence[Segment]:
@@ -106,7 +108,7 @@ def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequ
         return session.store.segments_under(work.segment_key)
     segments = segments_of(work.document, session.options.segments)
     texts = [s for s in segments if s.modality == "text"]
-    if keys.texts_digest(texts, salt=session.store.salt) != work.summary.texts:
+    if keys.texts_digest(texts, salt=session.store.salt) != session.summary(work.segment_key).texts:
         raise DocumentError(CHANGED)
     return segments
 
@@ -115,7 +117,7 @@ def _audio_changed(session: Session, work: SegmentedWork) -> bool:
     """Whether the audio is no longer the one whose digest is in the key."""
     if work.document.audio is None:
         return False
-    alone = replace(work.document, transcript=None, text=None)
+    alone = work.document._replace(transcript=None, text=None)
     try:
         return read_inputs(alone, session.digests, session.store.salt).audio != work.inputs.audio
     except DocumentError:

@@ -4,9 +4,10 @@ What is planned is decided by keys alone; a call that finds all keys in the stor
 model. Every document stands alone: one that fails is reported and the others are done.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,17 +15,18 @@ from hilbert.pipeline import plan
 from hilbert.pipeline.choose_encoders import precision_of
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.encode import encode_works
+from hilbert.pipeline.plan import Work
 from hilbert.pipeline.segment_step import segment_works
-from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session, Work
+from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session
 from hilbert.stages.extract.encoders.base import Precision
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
-from hilbert.store import keys
+from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.feature_store import create_store, open_store
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.formats import format_at
 from hilbert.store.manifest import Manifest, Row
-from hilbert.store.references import keys_of_row
+from hilbert.store.references import keys_of, keys_of_row
 from hilbert.store.types import Document, EncoderInfo
 
 ATTEMPTS = 3
@@ -127,25 +129,22 @@ def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) 
     """Read the keys of all documents, cutting those whose segments are not stored."""
     infos = {**session.store.encoders(), **encoders}
     works = segment_works(session, _read_inputs(session, corpus), infos)
-    by_id = {work.document.id: work for work in works}
-    rows = (_row(session, d, by_id.get(d.id)) for d in corpus.documents)
-    return Outlook(tuple(works), tuple(rows), infos)
+    return Outlook(tuple(works), _rows(session, corpus, works), infos)
 
 
+@many_objects()
 def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
     """Keys of the documents whose files can be read; the others fail."""
     works = []
-    options = asdict(session.options.segments)
-    options_digest = keys.digest("segment options", options)
+    cutting = plan.Cutting(session.options.segments)
     for document in corpus.documents:
         usable = _without_absent(session, document)
         try:
             inputs = plan.read_inputs(usable, session.digests, session.store.salt)
         except DocumentError as error:
             session.failures[document.id] = str(error)
-            continue
-        components = plan.segment_components(usable, inputs, options)
-        works.append(Work(usable, inputs, components, keys.segment_key(components, options_digest)))
+        else:
+            works.append(cutting.work(usable, inputs))
     return works
 
 
@@ -160,9 +159,9 @@ def _without_absent(session: Session, document: Document) -> Document:
         return document
     has_text = document.transcript is not None or document.text is not None
     if not options.audio and has_text and _is_absent(document.audio):
-        return replace(document, audio=None)
+        return document._replace(audio=None)
     if not options.text and document.audio is not None and _is_absent(document.transcript):
-        return replace(document, transcript=None)
+        return document._replace(transcript=None)
     return document
 
 
@@ -175,10 +174,10 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
     if session.options.dry_run:
         return True
     store.refresh()
-    rows = tuple(_stored(session, row) for row in outlook.rows)
+    rows = _stored(session, outlook.rows)
     store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
     store.refresh()
-    return all(key in store.index for row in rows for key in keys_of_row(row))
+    return not store.index.lacking(keys_of(rows))
 
 
 def _loses(row: Row, session: Session, encoders: Mapping[str, EncoderInfo]) -> bool:
@@ -190,16 +189,21 @@ def _loses(row: Row, session: Session, encoders: Mapping[str, EncoderInfo]) -> b
     )
 
 
-def _stored(session: Session, row: Row) -> Row:
-    """The row without what is not in the store, and with the reason."""
-    index = session.store.index
-    failure = session.failures.get(row.id)
-    if failure is None and all(key in index for key in keys_of_row(row)):
+def _stored(session: Session, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows without what is not in the store, and with the reason."""
+    failures, lacking = session.failures, session.store.index.lacking(keys_of(rows))
+    if not failures and not lacking:
+        return tuple(rows)
+    return tuple(_without(row, lacking, failures.get(row.id)) for row in rows)
+
+
+def _without(row: Row, lacking: Set[str], failure: str | None) -> Row:
+    if failure is None and lacking.isdisjoint(keys_of_row(row)):
         return row
-    if row.segment_key is None or row.segment_key not in index:
-        return replace(row, segment_key=None, feature_keys={}, failure=failure)
-    found = {name: key for name, key in row.feature_keys.items() if key in index}
-    return replace(row, feature_keys=found, failure=failure)
+    if row.segment_key is None or row.segment_key in lacking:
+        return row._replace(segment_key=None, feature_keys={}, failure=failure)
+    found = {name: key for name, key in row.feature_keys.items() if key not in lacking}
+    return row._replace(feature_keys=found, failure=failure)
 
 
 def _report(
@@ -232,6 +236,12 @@ def _report(
     )
 
 
+@many_objects()
+def _rows(session: Session, corpus: Corpus, works: Sequence[SegmentedWork]) -> tuple[Row, ...]:
+    by_id = {work.document.id: work for work in works}
+    return tuple(_row(session, d, by_id.get(d.id)) for d in corpus.documents)
+
+
 def _row(session: Session, document: Document, work: SegmentedWork | None) -> Row:
     """The manifest's row of a document, with the keys of all its features."""
     group = document.group or document.id
@@ -241,8 +251,8 @@ def _row(session: Session, document: Document, work: SegmentedWork | None) -> Ro
     if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
         return Row(document.id, group, document.columns)
     # its input is missing, what is stored of it is not
-    return replace(former, group=group, columns=document.columns)
+    return former._replace(group=group, columns=document.columns)
 
 
-def _is_absent(path: Path | None) -> bool:
-    return path is not None and not path.exists()
+def _is_absent(path: str | None) -> bool:
+    return path is not None and not os.path.exists(path)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hilbert.pipeline.choose_encoders import DEFAULT_ENCODERS
-from hilbert.pipeline.corpus import TABLES, Corpus, read_corpus
+from hilbert.pipeline.corpus import Corpus, read_corpus
+from hilbert.pipeline.tables import TABLES
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.store.errors import CorpusError, ProjectError
 from hilbert.store.types import Document

@@ -1,10 +1,12 @@
 """What a document's segments and features depend on, and which of them are missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from hilbert.stages.extract.inputs import check_file
+from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -12,12 +14,20 @@ from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document, EncoderInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Salted digests of a document's files; None where it has none."""
 
     audio: str | None
     transcript: str | None
+
+
+class Work(NamedTuple):
+    """A document whose files were read; `components` are those of its segment key."""
+
+    document: Document
+    inputs: Inputs
+    components: Mapping[str, object]
+    segment_key: str
 
 
 def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs:
@@ -45,7 +55,7 @@ def _salted(kind: str, plain: str, salt: bytes) -> str:
     return keys.bytes_digest(f"{kind} {plain}".encode(), salt=salt)
 
 
-def _digest(path: Path, what: str, digests: FileDigests) -> str:
+def _digest(path: str, what: str, digests: FileDigests) -> str:
     def read(path: Path) -> str:
         check_file(path, what)  # before reading: a pipe would never end
         return digest_file(path)
@@ -53,30 +63,52 @@ def _digest(path: Path, what: str, digests: FileDigests) -> str:
     try:
         return digests.derived(path, "", read)
     except OSError as error:
-        check_file(path, what)
+        check_file(Path(path), what)
         raise DocumentError(
-            f"the {what} file {path.name} cannot be read ({error.strerror})"
+            f"the {what} file {Path(path).name} cannot be read ({error.strerror})"
         ) from error
 
 
-def segment_components(
-    document: Document, inputs: Inputs, options: Mapping[str, object]
-) -> dict[str, object]:
-    """All that decides the segments of a document, by name.
+class Cutting:
+    """How documents are cut: options for all of them, and settings of each.
 
-    `options` are those of the `SegmentConfig`, as a mapping made once for all documents.
+    Most documents of a corpus agree in their settings, so that each description is made once.
     """
-    return {
-        "audio": inputs.audio,
-        "transcript": inputs.transcript,
-        "options": options,
-        "start": document.start_s,
-        "end": document.end_s,
-        "exclude": document.exclude,
-        "transcript_offset": document.transcript_offset_s,
-        "speaker": document.speaker,
-        "language": document.language,
-    }
+
+    def __init__(self, options: SegmentConfig) -> None:
+        self._options = asdict(options)
+        self._known: dict[tuple[object, ...], tuple[Mapping[str, object], str]] = {}
+
+    def work(self, document: Document, inputs: Inputs) -> Work:
+        """The document with all that decides its segments, and their key."""
+        settings = (
+            document.start_s,
+            document.end_s,
+            document.exclude,
+            document.transcript_offset_s,
+            document.speaker,
+            document.language,
+        )
+        known = self._known.get(settings)
+        if known is None:
+            described = self._describe(document)
+            known = self._known[settings] = (described, keys.digest("cut", described))
+        cut, digest = known
+        key = keys.segment_key(inputs.audio, inputs.transcript, digest)
+        components = {"audio": inputs.audio, "transcript": inputs.transcript, **cut}
+        return Work(document, inputs, components, key)
+
+    def _describe(self, document: Document) -> dict[str, object]:
+        return {
+            "options": self._options,
+            "start": document.start_s,
+            "end": document.end_s,
+            "exclude": document.exclude,
+            "transcript_offset": document.transcript_offset_s,
+            "speaker": document.speaker,
+            "language": document.language,
+            "version": keys.SEGMENT_VERSION,
+        }
 
 
 def feature_key(info: EncoderInfo, inputs: Inputs, summary: SegmentSummary) -> str | None:

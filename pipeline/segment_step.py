@@ -3,17 +3,20 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline import plan, provenance
+from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.session import SegmentedWork, Session, Work
+from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
+from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
 from hilbert.store.types import Document, EncoderInfo, Segment
@@ -27,24 +30,52 @@ def segment_works(
     """Store the segments of `works` that are missing; leaves out the documents that fail."""
     index = session.store.index
     missing = [work for work in works if work.segment_key not in index]
-    cut = _segment(session, missing) if missing else {}
-    found = []
-    for work in works:
-        stored = work.segment_key not in cut
-        summary = session.store.summary(work.segment_key) if stored else cut[work.segment_key]
-        if summary is not None:
-            found.append(
-                SegmentedWork(
-                    work.document,
-                    work.inputs,
-                    work.components,
-                    work.segment_key,
-                    summary,
-                    stored,
-                    plan.feature_keys(encoders, work.inputs, summary),
-                )
-            )
-    return found
+    if missing:
+        _segment(session, missing)
+    return _segmented(session, works, encoders)
+
+
+@many_objects()
+def _segmented(
+    session: Session, works: Sequence[Work], encoders: Mapping[str, EncoderInfo]
+) -> list[SegmentedWork]:
+    """The works whose segments are known, with the keys of their features."""
+    index, cut = session.store.index, session.cut
+    same = {
+        name: info
+        for name, info in encoders.items()
+        if name in session.known and session.known[name].fingerprint == info.fingerprint
+    }
+    return [
+        SegmentedWork(
+            *work, work.segment_key not in cut, _feature_keys(session, work, encoders, same)
+        )
+        for work in works
+        if work.segment_key in index or work.segment_key in cut
+    ]
+
+
+def _feature_keys(
+    session: Session,
+    work: Work,
+    encoders: Mapping[str, EncoderInfo],
+    same: Mapping[str, EncoderInfo],
+) -> Mapping[str, str]:
+    """Keys of a document's features; `same` are the encoders that the store's manifest knows.
+
+    A key depends on the segments and the encoder alone: where both are those of the manifest,
+    so is the key.
+    """
+    former = session.former.get(work.document.id)
+    if former is None or former.segment_key != work.segment_key:
+        known: Mapping[str, str] = {}
+    elif former.feature_keys.keys() == encoders.keys() == same.keys():
+        return former.feature_keys
+    else:
+        known = {name: key for name, key in former.feature_keys.items() if name in same}
+    others = {name: info for name, info in encoders.items() if name not in known}
+    summary = session.summary(work.segment_key)
+    return {**known, **plan.feature_keys(others, work.inputs, summary)}
 
 
 def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...]:
@@ -57,10 +88,10 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     """
     turns = None
     if document.transcript is not None:
-        turns = read_transcript(document.transcript)
+        turns = read_transcript(Path(document.transcript))
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
-    duration_s = None if document.audio is None else probe(document.audio).duration_s
+    duration_s = None if document.audio is None else probe(Path(document.audio)).duration_s
     return segment_document(turns, duration_s, config, document=document)
 
 
@@ -69,9 +100,8 @@ def reason_of(error: DocumentError | StoreError | OSError) -> str:
     return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
 
 
-def _segment(session: Session, missing: Sequence[Work]) -> dict[str, SegmentSummary]:
-    """Cut documents and store their segments; facts about them by segment key."""
-    cut = {}
+def _segment(session: Session, missing: Sequence[Work]) -> None:
+    """Cut documents and store their segments."""
     index = session.store.index
     with (
         show_progress("segment", unit="documents", total=len(missing)) as progress,
@@ -86,14 +116,13 @@ def _segment(session: Session, missing: Sequence[Work]) -> dict[str, SegmentSumm
             else:
                 rows = to_rows(segments, speakers_of(segments))
                 summary = _summarise(segments, rows, work, session.store.salt)
-                cut[work.segment_key] = summary
+                session.cut[work.segment_key] = summary
                 if work.segment_key not in index and writer.add(
                     work.segment_key, rows, asdict(summary)
                 ):
                     index.refresh()  # another extraction may have cut some of the others
             progress.advance()
     index.refresh()
-    return cut
 
 
 def _check_unchanged(session: Session, work: Work) -> None:

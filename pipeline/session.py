@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from hilbert.pipeline.plan import Inputs
+from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.commits import Kind
@@ -48,30 +49,21 @@ class ExtractOptions:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A document whose files were read; `components` are those of its segment key."""
-
-    document: Document
-    inputs: Inputs
-    components: Mapping[str, object]
-    segment_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentedWork(Work):
-    """A document whose segments are known.
+class SegmentedWork(NamedTuple):
+    """A document whose segments are known; a `Work` with
 
     Attributes
     ----------
-    summary : SegmentSummary
     stored : bool
         Whether they were in the store before this extraction.
     feature_keys : mapping of str to str
         Keys of its features by the encoder's name, whether they are stored or not.
     """
 
-    summary: SegmentSummary
+    document: Document
+    inputs: Inputs
+    components: Mapping[str, object]
+    segment_key: str
     stored: bool
     feature_keys: Mapping[str, str]
 
@@ -101,6 +93,8 @@ class Session:
         What the store's manifest said of each document before.
     known : mapping of str to EncoderInfo
         Encoders of that manifest.
+    cut : dict of str to SegmentSummary
+        Facts about the segments that were cut, by their key, so far.
     failures : dict of str to str
         Why documents failed, so far.
     done : dict of str to Encoding
@@ -112,6 +106,7 @@ class Session:
     digests: FileDigests
     former: Mapping[str, Row] = field(default_factory=dict)
     known: Mapping[str, EncoderInfo] = field(default_factory=dict)
+    cut: dict[str, SegmentSummary] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     done: dict[str, Encoding] = field(default_factory=dict)
 
@@ -124,7 +119,14 @@ class Session:
         limits = PackLimits(seconds=self.options.commit_every_s)
         return self.store.writer(kind, provenance=provenance, limits=limits)
 
-    def fail(self, works: Iterable[Work], reason: str) -> None:
+    def summary(self, segment_key: str) -> SegmentSummary:
+        """Facts about segments that were cut or are stored; ``KeyError`` if they are neither."""
+        summary = self.cut.get(segment_key) or self.store.summary(segment_key)
+        if summary is None:
+            raise KeyError(segment_key)
+        return summary
+
+    def fail(self, works: Iterable[Work | SegmentedWork], reason: str) -> None:
         """Record why documents failed; the first reason of a document stays."""
         for work in works:
             self.failures.setdefault(work.document.id, reason)

@@ -23,6 +23,7 @@ from hilbert.pipeline.extract import Outlook, look
 from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.store.errors import CorpusError
 from hilbert.store.manifest import Manifest, Row, merge
+from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document, EncoderInfo
 
 State = Literal["current", "stale", "missing", "failed"]
@@ -79,6 +80,17 @@ def survey(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]
         prospect=_prospect(session, outlook, encoders),
         failures=dict(session.failures),
     )
+
+
+def summaries_after(session: Session, found: Survey) -> dict[str, SegmentSummary]:
+    """Facts about the segments of each document, as an extraction would leave them."""
+    there = session.store.index
+    return {
+        row.id: session.summary(row.segment_key)
+        for row in found.prospect.rows
+        if row.segment_key is not None
+        and (row.segment_key in session.cut or row.segment_key in there)
+    }
 
 
 def why(
@@ -151,8 +163,7 @@ def _prospect(session: Session, outlook: Outlook, infos: Mapping[str, EncoderInf
     """The manifest that an extraction would publish if nothing failed."""
     index = session.store.index
     rows = tuple(
-        replace(
-            row,
+        row._replace(
             failure=session.failures.get(row.id),
             feature_keys={n: k for n, k in row.feature_keys.items() if n in infos or k in index},
         )
@@ -188,7 +199,7 @@ def _why_encode(
     if work is None or former is None or old is None or known is None:
         return Reason(status.stage, state, (), session.failures.get(document))
     before = feature_components(known, inputs_of(old).audio, old)
-    after = feature_components(info, work.inputs.audio, work.summary)
+    after = feature_components(info, work.inputs.audio, session.summary(work.segment_key))
     if known.fingerprint == info.fingerprint:
         before.pop("encoder")
         after.pop("encoder")

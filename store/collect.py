@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 
 from hilbert.store.commits import Commit
@@ -11,14 +10,19 @@ from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.files import TEMPORARY, walk
 from hilbert.store.formats import DOCUMENT_FOLDERS
-from hilbert.store.manifest import (
-    Manifest,
-    document_name,
-    generations,
-    write_manifest,
+from hilbert.store.manifest import generations
+from hilbert.store.references import (
+    drop_generation,
+    kept_generations,
+    live_keys,
+    pins,
+    sweep_marks,
+    unpin,
 )
-from hilbert.store.references import kept_generations, live_keys, pins, read_if_there, unpin
 from hilbert.store.retire import retire
+
+MARKS_LAST_S = 3600.0
+"""Seconds after which the mark of a generation that is being dropped is taken for a leftover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,15 @@ def collect(store: FeatureStore, *, older_than_s: float, unpinned: Collection[in
     garbage = find_garbage(store, older_than_s=older_than_s, unpinned=unpinned)
     for number in unpinned:
         unpin(store.records, number)
-    kept = _drop_generations(store, garbage.generations)
+    dropped = [n for n in garbage.generations if drop_generation(store.records, n)]
+    sweep_marks(store.records, older_than_s=MARKS_LAST_S, now_s=time.time())
     gone = retire(
         store, garbage.commits, lambda: live_keys(store.records, generations(store.records))
     )
     for name in garbage.orphans:
         store.files.delete(name)
     return Garbage(
-        generations=tuple(n for n in garbage.generations if n not in kept),
+        generations=tuple(dropped),
         commits=gone,
         orphans=garbage.orphans,
         n_bytes=garbage.n_bytes
@@ -109,21 +114,6 @@ def _check_pinned(store: FeatureStore, numbers: Collection[int]) -> None:
     if unknown := sorted(set(numbers) - set(pinned)):
         has = ", ".join(map(str, pinned)) or "none"
         raise StoreError(f"no run of {store.name} pins generation {unknown[0]}; pinned: {has}")
-
-
-def _drop_generations(store: FeatureStore, numbers: tuple[int, ...]) -> set[int]:
-    """Delete manifests; those that came to be pinned meanwhile are put back and returned."""
-    dropped: dict[int, Manifest] = {}
-    for number in numbers:
-        manifest = read_if_there(store.records, number)
-        if manifest is not None:
-            dropped[number] = manifest
-            store.records.delete(document_name(number))
-    needed = pins(store.records).keys() & dropped.keys()
-    for number in needed:
-        with suppress(FileExistsError):  # another process collects too
-            write_manifest(store.records, dropped[number])
-    return needed
 
 
 def _orphans(store: FeatureStore, older_than_s: float, now_s: float) -> tuple[str, ...]:

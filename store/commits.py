@@ -7,7 +7,7 @@ is taken, so that all readers agree.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -239,6 +239,10 @@ class Index:
         tables = self._tables
         number = tables.numbers.get(key)
         return None if number is None else tables.place(number)
+
+    def lacking(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that are not committed."""
+        return set(keys).difference(self._tables.numbers)
 
     def keys(self) -> Iterator[str]:
         return iter(self._tables.numbers)

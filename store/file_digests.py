@@ -20,6 +20,9 @@ from hilbert.store.keys import DIGEST_BYTES
 Stamp = tuple[int, int, int, int]
 """Size, modification time, change time and inode of a file."""
 
+Entry = tuple[bytes, int, int, int, int, str]
+"""What is remembered of a file: its name here, its stamp, its digest."""
+
 SETTLED_NS = 2_000_000_000
 FEW = 32
 """Files that are looked up one by one before the whole cache is read."""
@@ -67,8 +70,8 @@ class FileDigests:
         self._rehash = rehash
         self._db: sqlite3.Connection | None = None
         self._asked = 0
-        self._known: dict[bytes, tuple[Stamp, str]] = {}
-        self._learnt: dict[bytes, tuple[Stamp, str]] = {}
+        self._known: dict[bytes, Entry] = {}
+        self._learnt: dict[bytes, Entry] = {}
 
     def __enter__(self) -> Self:
         if not self._rehash:
@@ -87,11 +90,12 @@ class FileDigests:
             self._db = None
         if not self._learnt:
             return
-        rows = [(path, *stamp, known) for path, (stamp, known) in self._learnt.items()]
         with suppress(sqlite3.Error, OSError), closing(_connect()) as db, db:
-            db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", self._learnt.values()
+            )
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path | str) -> str:
         """Digest of the file at `path`.
 
         Raises
@@ -101,12 +105,12 @@ class FileDigests:
         """
         return self.derived(path, "", digest_file)
 
-    def derived(self, path: Path, kind: str, compute: Callable[[Path], str]) -> str:
+    def derived(self, path: Path | str, kind: str, compute: Callable[[Path], str]) -> str:
         """``compute(path)``, remembered under `kind` while the file stays as it is.
 
         Parameters
         ----------
-        path : Path
+        path : Path or str
         kind : str
             Tells what `compute` derives apart from what others derive of the same file.
         compute : callable
@@ -117,17 +121,16 @@ class FileDigests:
         OSError
             If the file cannot be read.
         """
-        # as bytes: a path need not be text
-        name = os.fsencode(os.path.abspath(path)) + (f"\n{kind}".encode() if kind else b"")
+        name = _name(path, kind)
         before = _stamp(path)
-        if (known := self._find(name)) and known[0] == before:
-            return known[1]
-        found = compute(path)
+        if (known := self._find(name)) and known[1:5] == before:
+            return known[5]
+        found = compute(Path(path))
         if _stamp(path) == before and _is_settled(before):
-            self._known[name] = self._learnt[name] = (before, found)
+            self._known[name] = self._learnt[name] = (name, *before, found)
         return found
 
-    def _find(self, name: bytes) -> tuple[Stamp, str] | None:
+    def _find(self, name: bytes) -> Entry | None:
         """What is remembered of a file: asked for alone at first, then all is read at once."""
         if self._db is not None and name not in self._known:
             self._asked += 1
@@ -135,11 +138,19 @@ class FileDigests:
                 few = self._asked <= FEW
                 where, values = (" WHERE path = ?", (name,)) if few else ("", ())
                 rows = self._db.execute(_SELECT + where, values)
-                self._known = {row[0]: (row[1:5], row[5]) for row in rows} | self._known
+                self._known = {row[0]: row for row in rows} | self._known
             if not few:
                 self._db.close()
                 self._db = None
         return self._known.get(name)
+
+
+def _name(path: Path | str, kind: str) -> bytes:
+    """Name under which a file is known; bytes, since a path need not be text."""
+    place = os.fspath(path)
+    if not place.startswith(os.sep):
+        place = os.path.abspath(place)
+    return (f"{place}\n{kind}" if kind else place).encode(errors="surrogateescape")
 
 
 def _is_settled(stamp: Stamp) -> bool:
@@ -150,7 +161,7 @@ def _is_settled(stamp: Stamp) -> bool:
     return time.time_ns() - stamp[2] > SETTLED_NS
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path | str) -> Stamp:
     stat = os.stat(path)
     return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
-from json.encoder import encode_basestring_ascii
+from json.encoder import encode_basestring_ascii as encode
 from typing import Any
 
 from hilbert.store.types import Segment
@@ -63,12 +63,17 @@ def content_digest(rows: bytes, speakers: Iterable[str]) -> str:
     return digest("segments", [bytes_digest(rows), list(speakers)])
 
 
-def segment_key(components: Mapping[str, object], options: str) -> str:
-    """Key of a document's segments; see `hilbert.pipeline.plan` for the components.
+def segment_key(audio: str | None, transcript: str | None, cut: str) -> str:
+    """Key of a document's segments.
 
-    `options` is the digest of the component of that name, taken once for all documents.
+    Parameters
+    ----------
+    audio, transcript : str, optional
+        Digests of the document's files.
+    cut : str
+        Digest of how it is cut; see `hilbert.pipeline.plan`.
     """
-    return digest("segment", {**components, "options": options, "version": SEGMENT_VERSION})
+    return digest("segment", [audio, transcript, cut])
 
 
 def audio_feature_key(fingerprint: str, audio: str, boundaries: str) -> str:
@@ -98,7 +103,7 @@ def _spell(value: Any) -> str:
     for every document of every call.
     """
     if isinstance(value, str):
-        return encode_basestring_ascii(value)
+        return encode(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -106,12 +111,13 @@ def _spell(value: Any) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join([_spell(item) for item in value])}]"
+        items = [encode(item) if type(item) is str else _spell(item) for item in value]
+        return f"[{','.join(items)}]"
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise TypeError("a mapping in a key needs text keys")
-        items = [f"{encode_basestring_ascii(k)}:{_spell(v)}" for k, v in sorted(value.items())]
-        return f"{{{','.join(items)}}}"
+        named = [f"{encode(name)}:{_spell(item)}" for name, item in sorted(value.items())]
+        return f"{{{','.join(named)}}}"
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"a key cannot hold the number {value}")

@@ -10,9 +10,10 @@ would (docs/decisions.md has the numbers) and needs no further library.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
+from hilbert.store.bulk import many_objects
 from hilbert.store.errors import StoreError
 from hilbert.store.records import Records
 from hilbert.store.types import EncoderInfo
@@ -22,15 +23,17 @@ ATTEMPTS = 4
 _SINGLE = ("id", "group", "segment_key", "failure")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+_NONE: Mapping[str, str] = {}
+
+
+class Row(NamedTuple):
     """One document of a manifest; `failure` is None where everything asked for is there."""
 
     id: str
     group: str
-    columns: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, str | None] = _NONE
     segment_key: str | None = None
-    feature_keys: Mapping[str, str] = field(default_factory=dict)
+    feature_keys: Mapping[str, str] = _NONE
     failure: str | None = None
 
 
@@ -78,13 +81,13 @@ def _merge_row(old: Row | None, new: Row, kept: set[str]) -> Row:
         return new
     if old.segment_key != new.segment_key:
         return new
-    return replace(new, feature_keys={**_keep_features(old, kept).feature_keys, **new.feature_keys})
+    return new._replace(feature_keys={**_keep_features(old, kept).feature_keys, **new.feature_keys})
 
 
 def _keep_features(row: Row, kept: set[str]) -> Row:
     if kept.issuperset(row.feature_keys):
         return row
-    return replace(row, feature_keys={k: v for k, v in row.feature_keys.items() if k in kept})
+    return row._replace(feature_keys={k: v for k, v in row.feature_keys.items() if k in kept})
 
 
 def generations(records: Records) -> list[int]:
@@ -107,6 +110,7 @@ def write_manifest(records: Records, manifest: Manifest) -> None:
     records.put(document_name(manifest.generation), _to_json(manifest))
 
 
+@many_objects()
 def read_manifest(records: Records, generation: int) -> Manifest:
     """Read a generation.
 

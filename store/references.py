@@ -4,14 +4,18 @@ The latest generation is kept, and every one that is pinned: a fit pins the gene
 reads, so that its run can be repeated however the corpus goes on.
 """
 
+import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from hilbert.store.errors import StoreError
 from hilbert.store.manifest import Manifest, Row, document_name, generations, read_manifest
 from hilbert.store.records import Records
 
 FOLDER = "pins"
+_DROPPED = "dropped-"
+"""Begins, in the place of a run, the marks of those who are about to drop a generation."""
 
 
 def pin(records: Records, generation: int, run: str) -> bool:
@@ -29,9 +33,15 @@ def pin(records: Records, generation: int, run: str) -> bool:
         records.put(name, {"generation": generation, "run": run})
     except (FileExistsError, StoreError):
         return False
-    if generation not in generations(records):
+    marked = _is_marked(records, generation)
+    if marked or generation not in generations(records):
         records.delete(name)
-        raise StoreError(f"generation {generation} was dropped meanwhile; run the command again")
+        raise StoreError(
+            f"generation {generation} is being dropped by `hilbert store gc`; run the command again"
+            " when that has ended (if it was killed, an hour later, after another gc)"
+            if marked
+            else f"generation {generation} was dropped meanwhile; run the command again"
+        )
     return True
 
 
@@ -56,7 +66,7 @@ def pins(records: Records) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for name in records.names(FOLDER):
         generation, _, run = name.partition("-")
-        if generation.isdigit():
+        if generation.isdigit() and not run.startswith(_DROPPED):
             found.setdefault(int(generation), []).append(run)
     return found
 
@@ -65,6 +75,36 @@ def unpin(records: Records, generation: int) -> None:
     """Let a generation go, whatever runs were made from it."""
     for run in pins(records).get(generation, []):
         records.delete(f"{FOLDER}/{generation:08d}-{run}")
+
+
+def drop_generation(records: Records, generation: int) -> bool:
+    """Delete a generation that nothing pins, and tell whether it went.
+
+    It is marked before its pins are read, and who pins it looks for marks after the pin is put:
+    one of the two sees the other, and neither has anything to put back if it is killed.
+    """
+    mark = f"{FOLDER}/{generation:08d}-{_DROPPED}{uuid.uuid4().hex[:12]}"
+    records.put(mark, {"generation": generation})
+    try:
+        if generation in pins(records):
+            return False
+        records.delete(document_name(generation))
+        return True
+    finally:
+        records.delete(mark)
+
+
+def sweep_marks(records: Records, *, older_than_s: float, now_s: float) -> None:
+    """Delete marks that were left by a kill: the generations are kept, or gone."""
+    for name in records.names(FOLDER):
+        mark = f"{FOLDER}/{name}"
+        if f"-{_DROPPED}" in name and records.age_s(mark, now_s) >= older_than_s:
+            records.delete(mark)
+
+
+def _is_marked(records: Records, generation: int) -> bool:
+    beginning = f"{generation:08d}-{_DROPPED}"
+    return any(name.startswith(beginning) for name in records.names(FOLDER))
 
 
 def kept_generations(
@@ -87,7 +127,7 @@ def live_keys(records: Records, numbers: Iterable[int]) -> set[str]:
     live: set[str] = set()
     for number in sorted(numbers):
         manifest = read_if_there(records, number)
-        live |= set() if manifest is None else set(keys_of(manifest))
+        live |= set() if manifest is None else set(keys_of(manifest.rows))
     return live
 
 
@@ -101,10 +141,9 @@ def read_if_there(records: Records, number: int) -> Manifest | None:
         return None
 
 
-def keys_of(manifest: Manifest) -> Iterator[str]:
+def keys_of(rows: Iterable[Row]) -> Iterator[str]:
     """Keys of the segments and features that a manifest's rows name."""
-    for row in manifest.rows:
-        yield from keys_of_row(row)
+    return chain.from_iterable(map(keys_of_row, rows))
 
 
 def keys_of_row(row: Row) -> Iterator[str]:

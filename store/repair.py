@@ -62,12 +62,12 @@ def _without_lost(store: FeatureStore, latest: Manifest) -> Manifest:
 
 def _without_lost_keys(store: FeatureStore, row: Row) -> Row:
     if row.segment_key is not None and row.segment_key not in store.index:
-        return replace(row, segment_key=None, feature_keys={}, failure=LOST.format("segments"))
+        return row._replace(segment_key=None, feature_keys={}, failure=LOST.format("segments"))
     lost = _lost_encoders(store, row)
     if not lost:
         return row
     kept = {name: key for name, key in row.feature_keys.items() if name not in lost}
-    return replace(row, feature_keys=kept, failure=LOST.format(f"{lost[0]} features"))
+    return row._replace(feature_keys=kept, failure=LOST.format(f"{lost[0]} features"))
 
 
 def _lost_encoders(store: FeatureStore, row: Row) -> Sequence[str]:

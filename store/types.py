@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,20 +23,23 @@ class Span(NamedTuple):
         return self.end_s - self.start_s
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One row of the corpus table, its paths resolved.
+_NONE: Mapping[str, str | None] = {}
 
+
+class Document(NamedTuple):
+    """One row of the corpus table, its paths absolute.
+
+    Paths are text: all of them are made in every call, and few are opened.
     At least one of `audio`, `transcript` and `text` is given; `transcript` and `text` never
     both. `columns` are the columns that are not reserved, as text, empty cells as ``None``.
     """
 
     id: str
-    audio: Path | None = None
-    transcript: Path | None = None
+    audio: str | None = None
+    transcript: str | None = None
     text: str | None = None
     group: str | None = None
-    columns: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, str | None] = _NONE
     speaker: str | None = None
     start_s: Seconds | None = None
     end_s: Seconds | None = None

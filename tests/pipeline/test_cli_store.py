@@ -175,6 +175,13 @@ class TestGc:
         assert "no run of feats.zarr pins generation 1" in fail("store", "gc", "--unpin", "1")
 
 
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1"])
+def test_an_age_is_a_number_of_hours(store: FeatureStore, hours: str) -> None:
+    done = run("store", "gc", "--older-than-h", hours)
+    assert done.exit_code == 2
+    assert "--older-than-h" in done.stderr
+
+
 def test_compact_merges_small_packs(store: FeatureStore) -> None:
     fill(store, ("d4",))
     assert call("compact")["packs"] == 6

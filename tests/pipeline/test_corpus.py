@@ -45,7 +45,7 @@ def tables(folder: Path) -> dict[str, Path]:
 def test_every_format_gives_the_same_documents(tmp_path: Path, kind: str) -> None:
     corpus = read_corpus(tables(tmp_path)[kind])
     a, b = corpus.documents
-    assert (a.id, a.audio, a.text, a.group) == ("a", tmp_path / "x/a.wav", None, "g1")
+    assert (a.id, a.audio, a.text, a.group) == ("a", str(tmp_path / "x/a.wav"), None, "g1")
     assert (b.id, b.audio, b.text, b.group) == ("b", None, "Hello.", "g2")
     assert dict(a.columns) == {"mood": "low", "age": "41"}
     assert dict(b.columns) == {"mood": None, "age": "7"}

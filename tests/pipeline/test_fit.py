@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -379,7 +378,7 @@ def test_places_that_cannot_be_written_are_told_before_the_fit(tmp_path: Path) -
 
 def test_columns_that_are_no_target_are_named(tmp_path: Path) -> None:
     store = make_store(tmp_path, n_documents=3)
-    rows = tuple(replace(row, columns={"mood": "low"}) for row in store.manifest().rows)
+    rows = tuple(row._replace(columns={"mood": "low"}) for row in store.manifest().rows)
     store.publish(Manifest(0, rows, store.encoders()))
     done = run("fit", "--store", str(store.files.root), *QUICK)
     assert "it has: mood" in done.stderr

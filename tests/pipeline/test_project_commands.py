@@ -211,6 +211,22 @@ class TestRun:
         assert "target mood: 8 groups cannot be split" in done.stderr
         assert "splits.folds 8" in done.stderr
 
+    def test_a_target_that_cannot_be_fitted_keeps_none_from_it(self, declared: Project) -> None:
+        write_file(declared)
+        file = declared.folder / "hilbert.toml"
+        file.write_text(file.read_text().replace("'mood', 'site'", "'nothing', 'mood'"))
+        found = said(*self.ARGUMENTS, expect=1)
+        assert list(found["runs"]) == ["mood"]
+        assert "no column 'nothing'" in found["failed"]["nothing"]
+        assert "target nothing: the corpus has no column" in run(*self.ARGUMENTS).stderr
+
+    @pytest.mark.parametrize("command", [("run",), ("status",), ("why", "d1")])
+    def test_an_error_names_the_key_of_the_file(
+        self, declared: Project, command: tuple[str, ...]
+    ) -> None:
+        write_file(declared, encoder="layer = 99\n")
+        assert "Error: encoders.layer 99: this model has hidden states" in refused(*command)
+
 
 class TestFlags:
     def test_the_file_says_what_flags_do_not(self, declared: Project) -> None:

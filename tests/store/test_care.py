@@ -2,8 +2,10 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from hilbert.store.files import walk
 from hilbert.store.info import info
 from hilbert.store.manifest import Manifest, generations
 from hilbert.store.pack_writer import PackLimits
-from hilbert.store.references import pin, pins, unpin
+from hilbert.store.references import drop_generation, pin, pins, sweep_marks, unpin
 from hilbert.store.repair import repair
 from hilbert.store.retire import retire
 from hilbert.store.verify import verify
@@ -202,6 +204,44 @@ class TestCollect:
         with pytest.raises(StoreError, match="generation 7 was dropped"):
             pin(store.records, 7, "run")
         assert pins(store.records) == {}
+
+    def test_one_that_comes_to_be_pinned_meanwhile_stays(
+        self, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(store, ("d1",))
+        fill(store, IDS)
+        put = store.records.put
+
+        def pin_first(name: str, body: Mapping[str, Any]) -> None:
+            put("pins/00000001-run", {"generation": 1, "run": "run"})
+            put(name, body)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store.records, "put", pin_first)
+            assert not drop_generation(store.records, 1)
+        assert pins(store.records) == {1: ["run"]}
+        assert store.manifest(1).rows
+
+    def test_one_that_is_being_dropped_cannot_be_pinned(
+        self, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(store, ("d1",))
+        fill(store, IDS)
+
+        def killed(name: str) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(store.records, "delete", killed)
+            drop_generation(store.records, 1)
+        with pytest.raises(StoreError, match="generation 1 is being dropped"):
+            pin(store.records, 1, "run")
+        assert pins(store.records) == {}
+        sweep_marks(store.records, older_than_s=3600, now_s=time.time())
+        with pytest.raises(StoreError, match="generation 1 is being dropped"):
+            pin(store.records, 1, "run")
+        sweep_marks(store.records, older_than_s=3600, now_s=time.time() + 3601)
+        assert pin(store.records, 1, "run")
 
     def test_what_comes_to_be_referred_to_meanwhile_is_put_back(self, store: FeatureStore) -> None:
         add(store, "k")

@@ -40,9 +40,9 @@ def fill_named(store: FeatureStore) -> None:
 
     def rename(old: Manifest) -> Manifest:
         first, second, third = old.rows
-        first = replace(first, group="family-berg", columns={"y": "1", "note": "likes tea"})
+        first = first._replace(group="family-berg", columns={"y": "1", "note": "likes tea"})
         second = Row(second.id, "family-berg", {"y": None}, "s-named", {"whisper": "a-named"})
-        return replace(old, rows=(first, second, replace(third, failure="carl.wav is missing")))
+        return replace(old, rows=(first, second, third._replace(failure="carl.wav is missing")))
 
     store.revise(rename)
 

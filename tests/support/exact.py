@@ -90,8 +90,8 @@ class Bench:
         documents = tuple(
             Document(
                 id=f"d{i:02d}",
-                audio=self.folder / f"d{i:02d}.wav",
-                transcript=self.folder / f"d{i:02d}.vtt",
+                audio=f"{self.folder}/d{i:02d}.wav",
+                transcript=f"{self.folder}/d{i:02d}.vtt",
                 group=f"g{i // 2}",
                 columns={"mood": ("low", "high")[i % 2], **columns},
             )
