@@ -69,7 +69,7 @@ def new_run(path: Path, *, overwrite: bool) -> Iterator[Path]:
     check_free(path, overwrite=overwrite)
     path = path.resolve()  # the run itself is replaced, not a link to it
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
         raise HilbertError(f"{path.parent.name} is a file; choose another --run-dir") from None
     _sweep(path)

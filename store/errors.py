@@ -28,5 +28,12 @@ class StoreError(HilbertError):
     """The feature store cannot be read or written."""
 
 
+class UnreadableError(HilbertError):
+    """The system refuses to let a store be read.
+
+    No `StoreError`: nothing is known to be damaged, so nothing may be dropped or made again.
+    """
+
+
 class FitError(HilbertError):
     """The labels, groups or features do not allow the fit that was asked for."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from hilbert.store.errors import StoreError
+from hilbert.store.errors import StoreError, UnreadableError
 
 TEMPORARY = ".tmp-"
 """How the name of a file begins while it is written."""
@@ -22,6 +22,7 @@ MAX_OPEN = 64
 """How many files that are read in parts stay open."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EIO, errno.ETIMEDOUT)
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)
 
 
@@ -33,7 +34,10 @@ class Stat(NamedTuple):
 
 
 class Files(Protocol):
-    """What a place must offer to hold a store."""
+    """What a place must offer to hold a store.
+
+    All that read raise ``UnreadableError`` where the system lets nobody tell what is there.
+    """
 
     def put(self, name: str, data: bytes) -> None:
         """Create a file, durably and whole.
@@ -109,30 +113,33 @@ class LocalFiles:
                 temporary.unlink(missing_ok=True)
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        with (self.root / name).open("rb", buffering=0) as file:
-            file.seek(start)
-            return file.read() if length is None else _read_exactly(file.fileno(), length)
+        try:
+            with (self.root / name).open("rb", buffering=0) as file:
+                file.seek(start)
+                return file.read() if length is None else _read_exactly(file.fileno(), length)
+        except OSError as error:
+            raise _refused(self.root, name, error) from error
 
     def read_into(self, name: str, start: int, buffer: memoryview) -> int:
-        path = f"{self.root}/{name}"
-        if not hasattr(os, "preadv"):  # Windows, where an open file could not be deleted either
-            return _seek_and_read(path, start, buffer)
         try:
-            return self._opened(path).read_into(start, buffer)
+            return self._read_into(f"{self.root}/{name}", start, buffer)
         except OSError as error:
-            if error.errno != errno.ESTALE:
-                raise
-        # deleted by another machine that shares the disk: opening it again tells for certain
-        self._opened.cache_clear()
-        return self._opened(path).read_into(start, buffer)
+            raise _refused(self.root, name, error) from error
 
     def list(self, folder: str, *, temporary: bool = False) -> Iterator[str]:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             names = sorted(os.listdir(self.root / folder))
-            yield from (name for name in names if temporary or not name.startswith(TEMPORARY))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _refused(self.root, folder, error) from error
+        yield from (name for name in names if temporary or not name.startswith(TEMPORARY))
 
     def stat(self, name: str) -> Stat:
-        found = os.stat(self.root / name)
+        try:
+            found = os.stat(self.root / name)
+        except OSError as error:
+            raise _refused(self.root, name, error) from error
         return Stat(found.st_size, found.st_mtime)
 
     def delete(self, name: str) -> None:
@@ -145,6 +152,18 @@ class LocalFiles:
         except OSError as error:
             if error.errno not in _NOT_EMPTY:
                 raise _unwritable(self.root, error) from error
+
+    def _read_into(self, path: str, start: int, buffer: memoryview) -> int:
+        if not hasattr(os, "preadv"):  # Windows, where an open file could not be deleted either
+            return _seek_and_read(path, start, buffer)
+        try:
+            return self._opened(path).read_into(start, buffer)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        # deleted by another machine that shares the disk: opening it again tells for certain
+        self._opened.cache_clear()
+        return self._opened(path).read_into(start, buffer)
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
@@ -182,6 +201,19 @@ def _seek_and_read(path: str, start: int, buffer: memoryview) -> int:
     with open(path, "rb") as file:
         file.seek(start)
         return file.readinto(buffer)
+
+
+def _refused(root: Path, name: str, error: OSError) -> Exception:
+    """The error, or, where it does not tell what is there, an `UnreadableError`."""
+    return unreadable(root.name, name, error) if error.errno in _REFUSED else error
+
+
+def unreadable(store: str, name: str, error: OSError) -> UnreadableError:
+    """The error of a store of which the system does not let the file `name` be read."""
+    return UnreadableError(
+        f"{f'{store}/{name}'.rstrip('/')} cannot be read ({error.strerror}); mend its permissions"
+        f" (chmod -R u+rwX {store}) or see to its disk"
+    )
 
 
 def _unwritable(root: Path, error: OSError) -> StoreError:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from numpy.typing import NDArray
 
 from hilbert.store.errors import StoreError
+from hilbert.store.files import unreadable
 
 DOCUMENT_FOLDERS = ("commits", "manifests", "pins")
 FOLDERS = ("packs", *DOCUMENT_FOLDERS)
@@ -116,7 +117,10 @@ def format_at(path: Path) -> Format | None:
     found = (
         f for f in formats for name in (f.root, f.document("pins/root")) if (path / name).is_file()
     )
-    return next(found, None)
+    try:
+        return next(found, None)
+    except PermissionError as error:
+        raise unreadable(path.name, "", error) from error
 
 
 def damaged(pack: str) -> StoreError:
