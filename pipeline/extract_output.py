@@ -10,6 +10,7 @@ from hilbert.pipeline.extract import ExtractReport
 
 
 def as_json(report: ExtractReport) -> dict[str, Any]:
+    """The object that ``--json`` prints."""
     return {
         "dry_run": report.dry_run,
         "documents": report.documents,
@@ -28,6 +29,7 @@ def as_json(report: ExtractReport) -> dict[str, Any]:
 
 
 def echo(report: ExtractReport, store: Path) -> None:
+    """Print what was done, or in a dry run would be, and the documents that failed."""
     counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
     documents = common.counted(report.documents, "document")
     if report.dry_run:

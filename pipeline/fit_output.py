@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The object that ``--json`` prints."""
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
              "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
@@ -20,6 +21,7 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
+    """Print the verdict first, then the scores, warnings and where the run is."""
     click.echo(summary["verdict"]["sentence"])
     click.echo()
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
