@@ -1,18 +1,18 @@
 """Read and check the corpus table: one row a document.
 
-Relative paths resolve
-against the table's folder. Every column that is not reserved may be a target or a group.
+Relative paths resolve against the table's folder. Every column that is not reserved may be a
+target or a group.
 """
 
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hilbert.pipeline.tables import Cells, read_table
+from hilbert.pipeline.tables import Table, read_table
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import CorpusError
 from hilbert.store.types import Document, Seconds, Span
@@ -32,6 +32,7 @@ RESERVED = (
     "language",
 )
 _RESERVED = frozenset(RESERVED)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ def read_corpus(path: Path) -> Corpus:
         a spreadsheet or an editor shows them, the header of a CSV being row 1. That a file
         named in the table is missing is no error here: the other documents can be done.
     """
-    rows = read_table(path)
-    columns = tuple(dict.fromkeys(name for _, cells in rows for name in cells))
+    table = read_table(path)
+    columns = tuple(table.columns)
     _check_columns(path.name, columns)
-    documents = _documents(path, rows)
-    return Corpus(path.name, documents, tuple(c for c in columns if c not in RESERVED))
+    cells = _Cells(path.name, os.path.abspath(path.parent), table)
+    return Corpus(path.name, _documents(cells), tuple(c for c in columns if c not in _RESERVED))
 
 
 def _check_columns(table: str, columns: tuple[str, ...]) -> None:
@@ -75,111 +76,146 @@ def _check_columns(table: str, columns: tuple[str, ...]) -> None:
         raise CorpusError(f"{table} has none of the columns audio, transcript and text")
 
 
-def _documents(path: Path, rows: Sequence[tuple[int, Cells]]) -> tuple[Document, ...]:
-    first_rows: dict[str, int] = {}
-    documents = []
-    folder = os.path.abspath(path.parent)
-    for number, cells in rows:
-        row = _Row(
-            path.name, folder, number, {n: cell.strip() or None for n, cell in cells.items()}
+def _documents(cells: "_Cells") -> tuple[Document, ...]:
+    cells.check_text()
+    ids = cells.identities()
+    audio, transcript, text = cells.paths("audio"), cells.paths("transcript"), cells.of("text")
+    _check_sources(cells, ids, audio, transcript, text)
+    start, end = _clips(cells)
+    offset = [value or 0.0 for value in cells.seconds("transcript_offset")]
+    return tuple(
+        map(
+            Document,
+            *(ids, audio, transcript, text, cells.of("group"), cells.others(), cells.of("speaker")),
+            *(start, end, _excluded(cells), offset, cells.of("language"), cells.of("split")),
         )
-        row.check()
-        document = _document(row)
-        if (first := first_rows.setdefault(document.id, number)) != number:
-            raise row.error(
-                "id", f"{document.id!r} is already the id of row {first}; rename or drop one"
-            )
-        documents.append(document)
-    return tuple(documents)
-
-
-class _Row(NamedTuple):
-    """Cells of one row, None where they are empty, and errors that say where they stand."""
-
-    table: str
-    folder: str
-    number: int
-    cells: dict[str, str | None]
-
-    def error(self, column: str, what: str) -> CorpusError:
-        return CorpusError(f"{self.table}, row {self.number}, column {column}: {what}")
-
-    def check(self) -> None:
-        for column, cell in self.cells.items():
-            if cell and not cell.isascii() and any("\ud800" <= c <= "\udfff" for c in cell):
-                raise self.error(column, "holds half of a character (a lone surrogate)")
-
-    def path(self, column: str) -> str | None:
-        value = self.cells.get(column)
-        if value is None:
-            return None
-        if not value.isprintable():
-            raise self.error(column, "holds a character that cannot be printed")
-        return os.path.join(self.folder, value)
-
-    def seconds(self, column: str) -> Seconds | None:
-        """A finite number of seconds, never minus zero, which would be another key."""
-        value = self.cells.get(column)
-        if value is None:
-            return None
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise self.error(column, f"{value!r} is not a number of seconds")
-        return number + 0.0
-
-
-def _document(row: _Row) -> Document:
-    cells = row.cells
-    identity = cells.get("id")
-    if identity is None:
-        raise row.error("id", "is empty")
-    if not identity.isprintable():
-        raise row.error("id", "holds a line break or another character that cannot be printed")
-    audio, transcript, text = row.path("audio"), row.path("transcript"), cells.get("text")
-    if transcript and text:
-        raise row.error("text", f"document {identity} has a transcript file and a text; keep one")
-    if not (audio or transcript or text):
-        raise row.error("audio", f"document {identity} has neither audio nor transcript nor text")
-    start, end = _clip(row)
-    return Document(
-        id=identity,
-        audio=audio,
-        transcript=transcript,
-        text=text,
-        group=cells.get("group"),
-        columns={name: cell for name, cell in cells.items() if name not in _RESERVED},
-        speaker=cells.get("speaker"),
-        start_s=start,
-        end_s=end,
-        exclude=_excluded(row),
-        transcript_offset_s=row.seconds("transcript_offset") or 0.0,
-        language=cells.get("language"),
-        split=cells.get("split"),
     )
 
 
-def _clip(row: _Row) -> tuple[Seconds | None, Seconds | None]:
-    start, end = row.seconds("start"), row.seconds("end")
-    if start is not None and start < 0:
-        raise row.error("start", f"{start} s lies before the recording")
-    if end is not None and end <= (start or 0.0):
-        raise row.error("end", f"{end} s is not after the start at {start or 0.0} s")
-    return start, end
+class _Cells(NamedTuple):
+    """The columns of a table, and errors that say in which row and column they stand."""
+
+    name: str
+    folder: str
+    table: Table
+
+    def error(self, i: int, column: str, what: str) -> CorpusError:
+        return CorpusError(f"{self.name}, row {self.table.numbers[i]}, column {column}: {what}")
+
+    def of(self, column: str) -> Sequence[str | None]:
+        """Cells of a column; all empty where the table has none of this name."""
+        return self.table.columns.get(column) or [None] * len(self.table.numbers)
+
+    def others(self) -> list[dict[str, str | None]]:
+        """The columns that are not reserved, row by row."""
+        names = [name for name in self.table.columns if name not in _RESERVED]
+        if not names:
+            return [{} for _ in self.table.numbers]
+        rows = zip(*(self.table.columns[name] for name in names), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def check_text(self) -> None:
+        for column, cells in self.table.columns.items():
+            _check(self, column, cells, _is_whole, "holds half of a character (a lone surrogate)")
+
+    def identities(self) -> list[str]:
+        cells = self.of("id")
+        if None in cells:
+            raise self.error(cells.index(None), "id", "is empty")
+        what = "holds a line break or another character that cannot be printed"
+        _check(self, "id", cells, str.isprintable, what)
+        ids = [cell for cell in cells if cell is not None]
+        if len(set(ids)) < len(ids):
+            raise self._twice(ids)
+        return ids
+
+    def _twice(self, ids: Sequence[str]) -> CorpusError:
+        first: dict[str, int] = {}
+        for i, name in enumerate(ids):
+            if (before := first.setdefault(name, i)) != i:
+                row = self.table.numbers[before]
+                what = f"{name!r} is already the id of row {row}; rename or drop one"
+                return self.error(i, "id", what)
+        raise ValueError("no id stands twice")
+
+    def paths(self, column: str) -> list[str | None]:
+        cells, join, folder = self.of(column), os.path.join, self.folder
+        what = "holds a character that cannot be printed"
+        _check(self, column, cells, str.isprintable, what)
+        return [None if cell is None else join(folder, cell) for cell in cells]
+
+    def seconds(self, column: str) -> list[Seconds | None]:
+        """Finite numbers of seconds, never minus zero, which would be another key."""
+        return [self._number(i, column, cell) for i, cell in enumerate(self.of(column))]
+
+    def _number(self, i: int, column: str, cell: str | None) -> Seconds | None:
+        if cell is None:
+            return None
+        try:
+            number = float(cell)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(i, column, f"{cell!r} is not a number of seconds")
+        return number + 0.0
 
 
-def _excluded(row: _Row) -> tuple[Span, ...]:
+def _check(
+    cells: _Cells,
+    column: str,
+    values: Sequence[str | None],
+    is_sound: Callable[[str], bool],
+    what: str,
+) -> None:
+    """Check all cells of a column in one piece; look for the bad one only if there is one."""
+    if not is_sound("".join(filter(None, values))):
+        i = next(i for i, value in enumerate(values) if value and not is_sound(value))
+        raise cells.error(i, column, what)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether no character of `text` is half of one."""
+    return text.isascii() or _SURROGATE.search(text) is None
+
+
+def _check_sources(
+    cells: _Cells,
+    ids: Sequence[str],
+    audio: Sequence[str | None],
+    transcript: Sequence[str | None],
+    text: Sequence[str | None],
+) -> None:
+    for i, (a, t, x) in enumerate(zip(audio, transcript, text, strict=True)):
+        if t and x:
+            what = f"document {ids[i]} has a transcript file and a text; keep one"
+            raise cells.error(i, "text", what)
+        if not (a or t or x):
+            what = f"document {ids[i]} has neither audio nor transcript nor text"
+            raise cells.error(i, "audio", what)
+
+
+def _clips(cells: _Cells) -> tuple[list[Seconds | None], list[Seconds | None]]:
+    starts, ends = cells.seconds("start"), cells.seconds("end")
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if start is not None and start < 0:
+            raise cells.error(i, "start", f"{start} s lies before the recording")
+        if end is not None and end <= (start or 0.0):
+            what = f"{end} s is not after the start at {start or 0.0} s"
+            raise cells.error(i, "end", what)
+    return starts, ends
+
+
+def _excluded(cells: _Cells) -> list[tuple[Span, ...]]:
     """Spans of the column ``exclude``: ``12.5-20; 31-40`` in seconds."""
-    cell = row.cells.get("exclude")
-    if cell is None:
-        return ()
+    return [() if c is None else _spans(cells, i, c) for i, c in enumerate(cells.of("exclude"))]
+
+
+def _spans(cells: _Cells, i: int, cell: str) -> tuple[Span, ...]:
     spans = []
     for piece in filter(None, map(str.strip, cell.split(";"))):
         match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*-\s*(\d+(?:\.\d*)?)", piece)
         span = Span(*map(float, match.groups())) if match else None
         if span is None or span.duration_s <= 0:
-            raise row.error("exclude", f"{piece!r} is not of the form 12.5-20; 31-40")
+            raise cells.error(i, "exclude", f"{piece!r} is not of the form 12.5-20; 31-40")
         spans.append(span)
     return tuple(spans)

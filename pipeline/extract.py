@@ -154,7 +154,10 @@ def _without_absent(session: Session, document: Document) -> Document:
     So that ``--no-audio`` works where the recordings are on another machine. Where the store has
     features of the absent file, the document fails instead and keeps them.
     """
-    options, former = session.options, session.former.get(document.id)
+    options = session.options
+    if options.audio and options.text:
+        return document
+    former = session.former.get(document.id)
     if former is not None and former.feature_keys:
         return document
     has_text = document.transcript is not None or document.text is not None
@@ -174,8 +177,11 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
     if session.options.dry_run:
         return True
     store.refresh()
+    before = store.manifest().generation
     rows = _stored(session, outlook.rows)
-    store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
+    published = store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
+    if published.generation == before:
+        return True  # all of it was referred to before this extraction, and stayed
     store.refresh()
     return not store.index.lacking(keys_of(rows))
 

@@ -22,12 +22,17 @@ class Inputs(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A document whose files were read; `components` are those of its segment key."""
+    """A document whose files were read; `cut` describes how it is cut."""
 
     document: Document
     inputs: Inputs
-    components: Mapping[str, object]
+    cut: Mapping[str, object]
     segment_key: str
+
+
+def segment_components(inputs: Inputs, cut: Mapping[str, object]) -> dict[str, object]:
+    """What the key of a document's segments is made of."""
+    return {**inputs._asdict(), **cut}
 
 
 def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs:
@@ -61,7 +66,7 @@ def _digest(path: str, what: str, digests: FileDigests) -> str:
         return digest_file(path)
 
     try:
-        return digests.derived(path, "", read)
+        return digests.remembered(path) or digests.derived(path, "", read)
     except OSError as error:
         check_file(Path(path), what)
         raise DocumentError(
@@ -95,8 +100,7 @@ class Cutting:
             known = self._known[settings] = (described, keys.digest("cut", described))
         cut, digest = known
         key = keys.segment_key(inputs.audio, inputs.transcript, digest)
-        components = {"audio": inputs.audio, "transcript": inputs.transcript, **cut}
-        return Work(document, inputs, components, key)
+        return Work(document, inputs, cut, key)
 
     def _describe(self, document: Document) -> dict[str, object]:
         return {

@@ -145,5 +145,5 @@ def _summarise(
         audio_s=math.fsum(s.end_s - s.start_s for s in audio if s.start_s is not None and s.end_s),
         content=keys.content_digest(rows.tobytes(), speakers),
         speakers=speakers,
-        components=dict(work.components),
+        components=plan.segment_components(work.inputs, work.cut),
     )

@@ -62,7 +62,7 @@ class SegmentedWork(NamedTuple):
 
     document: Document
     inputs: Inputs
-    components: Mapping[str, object]
+    cut: Mapping[str, object]
     segment_key: str
     stored: bool
     feature_keys: Mapping[str, str]

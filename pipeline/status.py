@@ -20,6 +20,7 @@ from hilbert.pipeline.components import (
 )
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.extract import Outlook, look
+from hilbert.pipeline.plan import segment_components
 from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.store.errors import CorpusError
 from hilbert.store.manifest import Manifest, Row, merge
@@ -181,7 +182,8 @@ def _why_segment(
         return Reason("segment", state, (), session.failures.get(document))
     former = session.former.get(document)
     old = session.store.summary(former.segment_key) if former and former.segment_key else None
-    changed = changes(segment_components_of(old), work.components) if old else ()
+    new = segment_components(work.inputs, work.cut)
+    changed = changes(segment_components_of(old), new) if old else ()
     return Reason("segment", state, changed, _note(state, changed, old is not None))
 
 

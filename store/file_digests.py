@@ -130,6 +130,17 @@ class FileDigests:
             self._known[name] = self._learnt[name] = (name, *before, found)
         return found
 
+    def remembered(self, path: str) -> str | None:
+        """Digest of the file at `path`, if it is known and the file is as it was.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be looked at.
+        """
+        known = self._find(_name(path, ""))
+        return known[5] if known and known[1:5] == _stamp(path) else None
+
     def _find(self, name: bytes) -> Entry | None:
         """What is remembered of a file: asked for alone at first, then all is read at once."""
         if self._db is not None and name not in self._known:

@@ -107,3 +107,15 @@ def test_boundaries_ignore_texts_and_texts_ignore_times() -> None:
 @given(plain)
 def test_canonical_is_the_json_of_the_standard_library(value: object) -> None:
     assert keys.canonical(value) == json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+hexadecimal = st.none() | st.text("0123456789abcdef", min_size=1)
+
+
+@given(hexadecimal, hexadecimal, st.text("0123456789abcdef"))
+def test_the_key_of_segments_is_the_digest_of_its_parts(
+    audio: str | None, transcript: str | None, cut: str
+) -> None:
+    assert keys.segment_key(audio, transcript, cut) == keys.digest(
+        "segment", [audio, transcript, cut]
+    )
