@@ -78,7 +78,7 @@ def fill(table: Path, store: Path) -> None:
     """Extract the corpus with pretended encoders."""
     corpus = read_corpus(table)
     options = ExtractOptions()
-    encoders = choose_encoders(corpus, options, store_precision(store))
+    encoders = choose_encoders(corpus.modalities, options, store_precision(store))
     real, encode.load_encoder = encode.load_encoder, lambda resolved, device: Pretender(resolved)
     try:
         extract(corpus, store, encoders, options)

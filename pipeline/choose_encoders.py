@@ -1,10 +1,9 @@
 """Which encoders an extraction runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import cast
 
-from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import (
     EncoderChoice,
@@ -21,7 +20,7 @@ DEFAULT_ENCODERS: dict[Modality, str] = {"audio": "whisper", "text": "minilm"}
 
 
 def choose_encoders(
-    corpus: Corpus,
+    modalities: Collection[Modality],
     options: ExtractOptions,
     precision: Precision,
     *,
@@ -31,6 +30,8 @@ def choose_encoders(
 
     Parameters
     ----------
+    modalities : collection of str
+        That any document of the corpus has.
     drop_unwanted : bool
         Leave out, rather than refuse, a named one of a modality that is not to be encoded.
 
@@ -49,14 +50,11 @@ def choose_encoders(
             f" --no-{info.modality} leaves out; drop one of the two"
         )
     covered = {encoder.info.modality for encoder in named}
-    wanted: dict[Modality, bool] = {
-        "audio": options.audio and any(d.audio for d in corpus.documents),
-        "text": options.text and any(d.transcript or d.text for d in corpus.documents),
-    }
+    wanted: dict[Modality, bool] = {"audio": options.audio, "text": options.text}
     defaults = [
         _resolve(EncoderChoice(DEFAULT_ENCODERS[modality]), precision)
         for modality, want in wanted.items()
-        if want and modality not in covered
+        if want and modality in modalities and modality not in covered
     ]
     names = [encoder.info.name for encoder in (*named, *defaults)]
     if twice := {name for name in names if names.count(name) > 1}:

@@ -1,6 +1,7 @@
 """Flags of `hilbert extract`."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +12,9 @@ from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output
 from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
 from hilbert.pipeline.cli_common import option
-from hilbert.pipeline.corpus import Corpus, read_corpus
-from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.extract import ExtractReport, extract, nothing_to_do
+from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice
@@ -87,15 +89,15 @@ def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
     else:
         extract_output.echo(done.report, project.store)
         if not options.dry_run:
-            click.echo(f"Next: {_next(project, done.corpus)}")
+            click.echo(f"Next: {_next(project, done.columns)}")
     if done.report.failed:
         sys.exit(common.FAILED_DOCUMENTS)
 
 
 class Encoded(NamedTuple):
-    """A corpus, the encoders that were run on it, and what they did."""
+    """Label columns of a corpus, the encoders that were run on it, and what they did."""
 
-    corpus: Corpus
+    columns: Sequence[str]
     encoders: tuple[ResolvedEncoder, ...]
     report: ExtractReport
 
@@ -108,10 +110,16 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     drop_unwanted : bool
         Leave out, rather than refuse, encoders of a modality that is not to be encoded.
     """
-    corpus = read_corpus(project.corpus)
     precision = store_precision(project.store)
-    encoders = choose_encoders(corpus, options, precision, drop_unwanted=drop_unwanted)
-    return Encoded(corpus, encoders, extract(corpus, project.store, encoders, options))
+    if look := recall(project.corpus, project.store, options):
+        encoders = choose_encoders(look.modalities, options, precision, drop_unwanted=drop_unwanted)
+        if has_encoders(look, [encoder.info for encoder in encoders]):
+            report = nothing_to_do(look, dry_run=options.dry_run)
+            return Encoded(look.columns, encoders, report)
+    corpus = read_corpus(project.corpus)
+    encoders = choose_encoders(corpus.modalities, options, precision, drop_unwanted=drop_unwanted)
+    report = extract(corpus, project.store, encoders, options)
+    return Encoded(corpus.columns, encoders, report)
 
 
 def _encoders(
@@ -130,9 +138,9 @@ def _encoders(
     return tuple(common.override(choice) for choice in chosen)
 
 
-def _next(project: Project, corpus: Corpus) -> str:
+def _next(project: Project, columns: Sequence[str]) -> str:
     """The command that fits what was encoded."""
     if project.targets and not common.is_given("store"):
         return common.in_project("run")
-    target = f" --target {corpus.columns[0]}" if len(corpus.columns) > 1 else ""
+    target = f" --target {columns[0]}" if len(columns) > 1 else ""
     return f"hilbert fit --store {project.store}{target}"

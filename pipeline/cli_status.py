@@ -71,7 +71,9 @@ def encoders_to_check(
         known = open_store(project.store).encoders()
         if known:
             return known
-    chosen = choose_encoders(corpus, options, store_precision(project.store), drop_unwanted=True)
+    chosen = choose_encoders(
+        corpus.modalities, options, store_precision(project.store), drop_unwanted=True
+    )
     return {encoder.info.name: encoder.info for encoder in chosen}
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from hilbert.pipeline.tables import Table, read_table
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import CorpusError
-from hilbert.store.types import Document, Seconds, Span
+from hilbert.store.file_digests import digest_file
+from hilbert.store.types import Document, Modality, Seconds, Span
 
 RESERVED = (
     "id",
@@ -37,11 +38,37 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The documents of a table, in its order; `columns` are those that are not reserved."""
+    """The documents of a table, in its order.
 
-    name: str
+    Attributes
+    ----------
+    path : Path
+        The table.
+    documents : tuple of Document
+    columns : tuple of str
+        Those that are not reserved.
+    digest : str
+        Of the table's bytes.
+    """
+
+    path: Path
     documents: tuple[Document, ...]
     columns: tuple[str, ...]
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """The table's name, without its folder."""
+        return self.path.name
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Those that any of the documents has."""
+        has: dict[Modality, bool] = {
+            "audio": any(d.audio for d in self.documents),
+            "text": any(d.transcript or d.text for d in self.documents),
+        }
+        return tuple(modality for modality, there in has.items() if there)
 
 
 @many_objects()
@@ -61,11 +88,13 @@ def read_corpus(path: Path) -> Corpus:
         a spreadsheet or an editor shows them, the header of a CSV being row 1. That a file
         named in the table is missing is no error here: the other documents can be done.
     """
+    digest = digest_file(path) if path.is_file() else ""  # before it is read, lest it changes
     table = read_table(path)
     columns = tuple(table.columns)
     _check_columns(path.name, columns)
     cells = _Cells(path.name, os.path.abspath(path.parent), table)
-    return Corpus(path.name, _documents(cells), tuple(c for c in columns if c not in _RESERVED))
+    others = tuple(name for name in columns if name not in _RESERVED)
+    return Corpus(path, _documents(cells), others, digest)
 
 
 def _check_columns(table: str, columns: tuple[str, ...]) -> None:

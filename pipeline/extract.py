@@ -15,6 +15,7 @@ from hilbert.pipeline import plan
 from hilbert.pipeline.choose_encoders import precision_of
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.encode import encode_works
+from hilbert.pipeline.last_look import LastLook, note_look
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.segment_step import segment_works
 from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session
@@ -81,6 +82,24 @@ class Outlook:
         return frozenset(row.id for row in self.rows)
 
 
+def nothing_to_do(look: LastLook, *, dry_run: bool) -> ExtractReport:
+    """What an extraction reports where nothing was touched since a look."""
+    return ExtractReport(
+        documents=look.n_documents,
+        segmented=0,
+        encoded=dict.fromkeys(look.encoders, 0),
+        skipped=look.n_documents,
+        failed=(),
+        audio_seconds=0.0,
+        generation=look.generation,
+        kept=look.kept,
+        dropped=0,
+        superseded=0,
+        damaged=0,
+        dry_run=dry_run,
+    )
+
+
 def extract(
     corpus: Corpus,
     store_path: Path,
@@ -103,6 +122,8 @@ def extract(
             for encoder in encoders:
                 encode_works(session, encoder, outlook.works)
             if _publish(session, infos, outlook):
+                if _is_complete(session, outlook):
+                    note_look(session, corpus, store_path, infos)
                 return _report(session, corpus, outlook, infos, damaged)
     raise StoreError(
         f"{store_path.name} loses features while they are written; see that no"
@@ -184,6 +205,14 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
         return True  # all of it was referred to before this extraction, and stayed
     store.refresh()
     return not store.index.lacking(keys_of(rows))
+
+
+def _is_complete(session: Session, outlook: Outlook) -> bool:
+    """Whether nothing is left for another call to do."""
+    index = session.store.index
+    if session.options.dry_run or session.failures or index.damaged:
+        return False
+    return not index.lacking(keys_of(outlook.rows))
 
 
 def _loses(row: Row, session: Session, encoders: Mapping[str, EncoderInfo]) -> bool:

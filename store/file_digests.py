@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hilbert.store.cache import cache_folder
 from hilbert.store.keys import DIGEST_BYTES
 
 Stamp = tuple[int, int, int, int]
@@ -33,14 +34,6 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER,"
     " ctime_ns INTEGER, inode INTEGER, digest TEXT) WITHOUT ROWID"
 )
-
-
-def cache_folder() -> Path:
-    """``$HILBERT_CACHE``, else ``$XDG_CACHE_HOME/hilbert``, else ``~/.cache/hilbert``."""
-    if own := os.environ.get("HILBERT_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hilbert"
 
 
 def digest_file(path: Path) -> str:
@@ -122,11 +115,11 @@ class FileDigests:
             If the file cannot be read.
         """
         name = _name(path, kind)
-        before = _stamp(path)
+        before = stamp_of(path)
         if (known := self._find(name)) and known[1:5] == before:
             return known[5]
         found = compute(Path(path))
-        if _stamp(path) == before and _is_settled(before):
+        if stamp_of(path) == before and _is_settled(before):
             self._known[name] = self._learnt[name] = (name, *before, found)
         return found
 
@@ -139,7 +132,12 @@ class FileDigests:
             If the file cannot be looked at.
         """
         known = self._find(_name(path, ""))
-        return known[5] if known and known[1:5] == _stamp(path) else None
+        return known[5] if known and known[1:5] == stamp_of(path) else None
+
+    def stamp(self, path: str) -> Stamp | None:
+        """How the file at `path` was when its digest was last found; None if that is not known."""
+        known = self._known.get(_name(path, ""))
+        return known and known[1:5]
 
     def _find(self, name: bytes) -> Entry | None:
         """What is remembered of a file: asked for alone at first, then all is read at once."""
@@ -172,7 +170,14 @@ def _is_settled(stamp: Stamp) -> bool:
     return time.time_ns() - stamp[2] > SETTLED_NS
 
 
-def _stamp(path: Path | str) -> Stamp:
+def stamp_of(path: Path | str) -> Stamp:
+    """How a file is now.
+
+    Raises
+    ------
+    OSError
+        If it cannot be looked at.
+    """
     stat = os.stat(path)
     return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 

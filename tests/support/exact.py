@@ -97,7 +97,7 @@ class Bench:
             )
             for i in numbers
         )
-        return Corpus("corpus.csv", documents, ("mood", *columns))
+        return Corpus(Path("corpus.csv"), documents, ("mood", *columns))
 
     def extract(self, store: Path, numbers: Iterable[int], **options: Any) -> ExtractReport:
         """The real `extract` with the exact encoders, a pack a document unless told."""

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.ct2_whisper import write_whisper_folder
+from hilbert.store.cache import cache_folder
 from hilbert.store.errors import HilbertError
-from hilbert.store.file_digests import FileDigests, cache_folder
+from hilbert.store.file_digests import FileDigests
 from hilbert.store.keys import digest
 
 CONVERSION_VERSION = 1
