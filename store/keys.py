@@ -48,7 +48,7 @@ def bytes_digest(data: bytes, *, salt: bytes = b"") -> str:
 
 
 @lru_cache(maxsize=8)
-def _keyed(salt: bytes) -> "hashlib._Hash":
+def _keyed(salt: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=DIGEST_BYTES, key=salt)
 
 
