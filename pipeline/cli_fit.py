@@ -185,7 +185,7 @@ def _only_target(project: Project) -> str | None:
     if len(project.targets) > 1:
         raise FitError(
             f"the project has the targets {', '.join(project.targets)}; choose one with"
-            f" --target {project.targets[0]}, or fit them all with `hilbert run`"
+            f" --target {project.targets[0]}, or fit them all with `{common.in_project('run')}`"
         )
     return project.targets[0] if project.targets else None
 

@@ -1,7 +1,7 @@
 """Flags of `hilbert run`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import click
@@ -35,7 +35,8 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
     options = common.override(project.extract_options())
     if dry_run:
         found = show_status(project, options, as_json=as_json)
-        sys.exit(common.FAILED_DOCUMENTS if found.failures else 0)
+        _end(found.failed_targets, found.failures)
+        return
     done = encode_corpus(project, options, drop_unwanted=True)
     if not as_json:
         extract_output.echo(done.report, project.store)
@@ -54,9 +55,15 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
         )
     else:
         _echo_next(project, runs)
-    if failed:
-        raise FitError("; ".join(f"target {name}: {reason}" for name, reason in failed.items()))
-    if done.report.failed:
+    _end(failed, dict(done.report.failed))
+
+
+def _end(failed_targets: Mapping[str, str], failed_documents: Mapping[str, str]) -> None:
+    """Tell in the exit code what failed, or in a dry run would."""
+    if failed_targets:
+        reasons = (f"target {name}: {reason}" for name, reason in failed_targets.items())
+        raise FitError("; ".join(reasons))
+    if failed_documents:
         sys.exit(common.FAILED_DOCUMENTS)
 
 

@@ -1,9 +1,10 @@
 """Flags of `hilbert status`, and what it shows."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,6 +14,7 @@ from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
+from hilbert.pipeline.project_errors import in_keys
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.status import STATES, StageStatus, Survey, summaries_after, survey
 from hilbert.store.feature_store import open_store
@@ -40,7 +42,14 @@ def command(as_json: bool, **_: object) -> None:
     show_status(project, project.extract_options(), as_json=as_json)
 
 
-def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> Survey:
+class Shown(NamedTuple):
+    """What `show_status` printed: failed documents, and targets, with the reasons."""
+
+    failures: Mapping[str, str]
+    failed_targets: Mapping[str, str]
+
+
+def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> Shown:
     """Print the states of all stages of a project."""
     corpus = read_corpus(project.corpus)
     encoders = encoders_to_check(project, options, corpus)
@@ -55,7 +64,8 @@ def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> 
         if format_at(project.store) is None:
             click.echo(f"There is no store {project.store} yet.")
         _echo(found, fits)
-    return found
+    failed = {fit.target: str(fit.note) for fit in fits if fit.fit == "failed"}
+    return Shown(found.failures, failed)
 
 
 def dry(options: ExtractOptions) -> ExtractOptions:
@@ -90,7 +100,8 @@ def fit_state_of(
 
     options = fit_options(project, target, device="auto", workers=None)
     options = replace(options, encoders=options.encoders or tuple(encoders))
-    return fit_state(found.prospect, summaries, options, place_of(project, by_target=True))
+    state = fit_state(found.prospect, summaries, options, place_of(project, by_target=True))
+    return replace(state, note=state.note and in_keys(Project, state.note))
 
 
 def _as_json(found: Survey, fits: "list[FitState]") -> dict[str, Any]:
@@ -121,8 +132,23 @@ def _echo(found: Survey, fits: "list[FitState]") -> None:
     for name, reason in found.failures.items():
         click.echo(f"  {name}: {reason}")
     if other := _first_other(found, fits):
-        command = "run" if common.project_path().exists() else "extract"
-        click.echo(f"Next: {common.in_project(f'why {other}')}, or {common.in_project(command)}")
+        click.echo(f"Next: {_with_places(f'why {shlex.quote(other)}')}, or {_mend()}")
+
+
+def _mend() -> str:
+    """The command that brings what was looked at up to date."""
+    elsewhere = common.is_given("corpus") or common.is_given("store")
+    if common.project_path().exists() and not elsewhere:
+        return common.in_project("run")
+    return _with_places("extract")
+
+
+def _with_places(command: str) -> str:
+    """What to type for a command on the corpus and store that this call was given."""
+    flags = click.get_current_context().params
+    given = [("corpus", ""), ("store", "--store ")]
+    places = [f"{flag}{shlex.quote(str(flags[n]))}" for n, flag in given if common.is_given(n)]
+    return " ".join([common.in_project(command), *places])
 
 
 def _echo_stage(status: StageStatus) -> None:

@@ -101,7 +101,8 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
         raise StoreError(
             say.loss_of_old(opened, findings, store)
             or f"{opened.name} is damaged ({common.counted(len(findings), 'problem')});"
-            f" run `hilbert store repair {say.shown(store)}`, then `hilbert extract`"
+            f" run `hilbert store repair {say.shown(store)}`,"
+            f" then `hilbert extract --store {say.shown(store)}`"
         )
 
 
@@ -177,7 +178,8 @@ def gc_command(
         )
     say.print_garbage(found, unpinned, dry_run)
     if found.n_bytes or found.generations:
-        click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
+        if older_than_h:
+            click.echo(f"What is younger than {older_than_h:g} h stays (--older-than-h).")
         click.echo(_DRY if dry_run else f"Next: hilbert store compact {store}")
 
 

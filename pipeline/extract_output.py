@@ -34,15 +34,15 @@ def echo(report: ExtractReport, store: Path) -> None:
     documents = common.counted(report.documents, "document")
     if report.dry_run:
         click.echo(f"{documents}: {report.segmented} would be cut, and encoded"
-                   f" {counts}; {report.skipped} are up to date.")  # fmt: skip
+                   f" {counts}; {report.skipped} up to date.")  # fmt: skip
         if report.audio_seconds:
             click.echo(f"That is {report.audio_seconds / 3600:.2f} h of speech to encode.")
     else:
-        click.echo(f"{documents}: encoded {counts}; {report.skipped} were up to date.")
+        click.echo(f"{documents}: encoded {counts}; {report.skipped} up to date before.")
         _echo_speed(report)
     if report.kept:
-        click.echo(f"{common.counted(report.kept, 'document')} of {store.name} not in this corpus"
-                   " stay in it (--prune drops them).")  # fmt: skip
+        click.echo(f"{common.counted(report.kept, 'document')} of {store.name} not in this corpus:"
+                   " kept (--prune drops what the corpus no longer has).")  # fmt: skip
     if report.dropped:
         drop = "would be dropped" if report.dry_run else "dropped"
         click.echo(f"{common.counted(report.dropped, 'document')} of {store.name} not in this"
@@ -53,8 +53,9 @@ def echo(report: ExtractReport, store: Path) -> None:
                    " features: their encoder's name is now another encoder's or other options';"
                    " extract them too, or use another --store.")  # fmt: skip
     if report.damaged:
-        click.echo(f"{report.damaged} packs of {store.name} were damaged or gone; what they held"
-                   " is encoded again when a corpus asks for it.")  # fmt: skip
+        was = "was" if report.damaged == 1 else "were"
+        click.echo(f"{common.counted(report.damaged, 'pack')} of {store.name} {was} damaged or"
+                   " gone; what was there is encoded again when a corpus asks for it.")  # fmt: skip
     if report.failed:
         again = "would fail" if report.dry_run else "failed and will be tried again next time"
         click.echo(f"{common.counted(len(report.failed), 'document')} {again}:")

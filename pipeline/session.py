@@ -10,7 +10,7 @@ from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.commits import Kind
-from hilbert.store.errors import HilbertError
+from hilbert.store.errors import HilbertError, StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.manifest import Row
@@ -120,10 +120,10 @@ class Session:
         return self.store.writer(kind, provenance=provenance, limits=limits)
 
     def summary(self, segment_key: str) -> SegmentSummary:
-        """Facts about segments that were cut or are stored; ``KeyError`` if they are neither."""
+        """Facts about segments that were cut or are stored; ``StoreError`` if they are neither."""
         summary = self.cut.get(segment_key) or self.store.summary(segment_key)
         if summary is None:
-            raise KeyError(segment_key)
+            raise StoreError("its segments were deleted meanwhile; run the command again")
         return summary
 
     def fail(self, works: Iterable[Work | SegmentedWork], reason: str) -> None:

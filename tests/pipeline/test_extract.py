@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 import hilbert
+from hilbert.pipeline import encode
+from hilbert.store.feature_store import FeatureStore
 from support.project import (
     SENTENCES,
     Project,
@@ -349,3 +352,22 @@ def test_flags_that_would_do_nothing_are_refused(
     assert result.exit_code == 1
     assert said in result.stderr
     assert not project.store.exists()
+
+
+def test_segments_that_are_collected_before_their_texts_are_read_fail_their_document(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by `gc --older-than-h 0` beside an extraction that found them in the store."""
+    project.extract()
+    load = encode.load_encoder
+
+    def forget_and_load(*arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(FeatureStore, "summary", lambda *_: None)
+        return load(*arguments, **more)
+
+    other = project.arguments("--json", "--pooling", "mean")
+    with monkeypatch.context() as patched:
+        patched.setattr(encode, "load_encoder", forget_and_load)
+        done = run(*other)
+    assert done.exit_code == 3, done.output
+    assert "deleted meanwhile" in done.stdout

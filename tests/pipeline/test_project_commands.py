@@ -219,6 +219,9 @@ class TestRun:
         assert list(found["runs"]) == ["mood"]
         assert "no column 'nothing'" in found["failed"]["nothing"]
         assert "target nothing: the corpus has no column" in run(*self.ARGUMENTS).stderr
+        foreseen = run("run", "--dry-run")
+        assert foreseen.exit_code == 1
+        assert "target nothing: the corpus has no column" in foreseen.stderr
 
     @pytest.mark.parametrize("command", [("run",), ("status",), ("why", "d1")])
     def test_an_error_names_the_key_of_the_file(
@@ -264,3 +267,23 @@ class TestFlags:
         found = said("--project", "project/hilbert.toml", "extract")
         assert found["documents"] == 8
         assert declared.store.exists()
+
+
+class TestWhatToTypeNext:
+    def test_it_is_about_the_store_that_was_looked_at(self, declared: Project) -> None:
+        said("extract")
+        done = run("--project", "hilbert.toml", "status", "--store", "my other.zarr")
+        begin = "hilbert --project hilbert.toml"
+        assert done.stdout.splitlines()[-1] == (
+            f"Next: {begin} why d0 --store 'my other.zarr',"
+            f" or {begin} extract --store 'my other.zarr'"
+        )
+
+    def test_it_is_about_the_project_of_the_call(self, declared: Project) -> None:
+        assert "Next: hilbert why d0, or hilbert run" in run("status").stdout
+        assert "`hilbert --project hilbert.toml run`" in refused("--project", "hilbert.toml", "fit")
+
+    def test_a_fit_that_is_not_possible_names_the_key(self, declared: Project) -> None:
+        write_file(declared, more=QUICK.replace("folds = 2", "folds = 9"))
+        for command in (("status",), ("why", "d0")):
+            assert "splits.folds" in run(*command).stdout
