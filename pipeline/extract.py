@@ -118,6 +118,7 @@ def extract(
     with begin(store_path, precision_of(encoders), options) as session:
         damaged = len(session.store.index.damaged)
         for _ in range(ATTEMPTS):
+            session.failures.clear()
             outlook = look(session, corpus, infos)
             for encoder in encoders:
                 encode_works(session, encoder, outlook.works)
@@ -198,6 +199,8 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
     if session.options.dry_run:
         return True
     store.refresh()
+    if _is_lost(session, outlook):
+        return False
     before = store.manifest().generation
     rows = _stored(session, outlook.rows)
     published = store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
@@ -205,6 +208,23 @@ def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Out
         return True  # all of it was referred to before this extraction, and stayed
     store.refresh()
     return not store.index.lacking(keys_of(rows))
+
+
+def _is_lost(session: Session, outlook: Outlook) -> bool:
+    """Whether something that was found in the store or put there is gone from it.
+
+    A document that failed was not encoded, but it was cut, unless its files cannot be used.
+    """
+    index, failures = session.store.index, session.failures
+    if index.lacking(work.segment_key for work in outlook.works):
+        return True
+    made = (work for work in outlook.works if work.document.id not in failures)
+    wanted = set(session.done)
+    return bool(
+        index.lacking(
+            key for work in made for name, key in work.feature_keys.items() if name in wanted
+        )
+    )
 
 
 def _is_complete(session: Session, outlook: Outlook) -> bool:
