@@ -11,7 +11,7 @@ from hilbert.store.feature_store import open_store
 from hilbert.store.verify import verify
 from support import tasks
 from support.children import Child
-from support.exact import contents
+from support.exact import contents, feature_keys
 from support.trials import ALL, States
 
 
@@ -28,11 +28,14 @@ def check(states: States, store: Path) -> None:
 
 
 def test_four_writers_of_one_corpus(states: States, store: Path) -> None:
+    _ = states.undisturbed
+    states.bench.taken()
     writers = [Child(tasks.run_extract, states.bench, store, ALL, 0.0) for _ in range(4)]
     for writer in writers:
         writer.result()
     check(states, store)
-    states.bench.taken()
+    n_wanted = len(feature_keys(open_store(store)))
+    assert n_wanted <= len(states.bench.taken()) < 4 * n_wanted, "they did not share the work"
     states.bench.extract(store, ALL)
     assert states.bench.taken() == []
     compact(open_store(store), older_than_s=0)
@@ -92,12 +95,16 @@ def test_gc_of_everything_that_is_not_referred_to_beside_an_extraction(
     states: States, store: Path
 ) -> None:
     """An extraction whose unpublished packs are collected may fail; it publishes no hole."""
+    _ = states.undisturbed
     stop = store.with_name("stop")
     states.bench.extract(store, ALL[:2])
     care = Child(tasks.collect_until, stop, store)
     tasks.try_extract(states.bench, store, ALL)
     stop.touch()
     care.result()
+    made = open_store(store).manifest().rows
+    assert all(len(row.feature_keys) == 2 for row in made)
+    assert len(made) in (2, len(ALL))
     assert {finding.kind for finding in verify(open_store(store), deep=True)} <= {"record"}
     tasks.run_repair(store)
     states.bench.extract(store, ALL)
