@@ -1,6 +1,6 @@
 """Which encoders an extraction runs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -9,12 +9,13 @@ from hilbert.stages.extract.encoders.base import (
     EncoderChoice,
     Precision,
     best_audio_precision,
+    options_of,
 )
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import root_at
 from hilbert.store.formats import format_at
-from hilbert.store.types import Modality
+from hilbert.store.types import EncoderInfo, Modality
 
 DEFAULT_ENCODERS: dict[Modality, str] = {"audio": "whisper", "text": "minilm"}
 
@@ -24,14 +25,17 @@ def choose_encoders(
     options: ExtractOptions,
     precision: Precision,
     *,
+    known: Mapping[str, EncoderInfo] | None = None,
     drop_unwanted: bool = False,
 ) -> tuple[ResolvedEncoder, ...]:
-    """Encoders to run: those named, and the default for a modality without one.
+    """Encoders to run: those named, and for another modality the store's own, or its default.
 
     Parameters
     ----------
     modalities : collection of str
         That any document of the corpus has.
+    known : mapping of str to EncoderInfo, optional
+        Encoders that the store has features of.
     drop_unwanted : bool
         Leave out, rather than refuse, a named one of a modality that is not to be encoded.
 
@@ -52,16 +56,41 @@ def choose_encoders(
     covered = {encoder.info.modality for encoder in named}
     wanted: dict[Modality, bool] = {"audio": options.audio, "text": options.text}
     defaults = [
-        _resolve(EncoderChoice(DEFAULT_ENCODERS[modality]), precision)
+        encoder
         for modality, want in wanted.items()
         if want and modality in modalities and modality not in covered
+        for encoder in _defaults(modality, known or {}, precision)
     ]
     names = [encoder.info.name for encoder in (*named, *defaults)]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise HilbertError(f"two encoders have the name {min(twice)}; rename one's folder")
+        raise HilbertError(
+            f"two encoders have the name {min(twice)}; drop one of the two, or, if they are"
+            " folders, rename one"
+        )
     if not names:
         raise HilbertError("nothing to encode: the corpus has no audio and no text left to do")
     return (*named, *defaults)
+
+
+def _defaults(
+    modality: Modality, known: Mapping[str, EncoderInfo], precision: Precision
+) -> list[ResolvedEncoder]:
+    """The encoders that a store has of a modality; if none, the one that new stores begin with."""
+    own = [info for info in known.values() if info.modality == modality]
+    if not own:
+        return [_resolve(EncoderChoice(DEFAULT_ENCODERS[modality]), precision)]
+    return [_again(info) for info in own]
+
+
+def _again(info: EncoderInfo) -> ResolvedEncoder:
+    """An encoder of the store, found here by what the store says of it."""
+    try:
+        return resolve_encoder(str(info.options["model"]), options_of(info))
+    except (HilbertError, KeyError) as error:
+        raise HilbertError(
+            f"the store has {info.modality} features of {info.name}, which is not found here;"
+            f" give its folder with --encoder, or name another encoder for {info.modality}"
+        ) from error
 
 
 def _is_wanted(encoder: ResolvedEncoder, options: ExtractOptions) -> bool:

@@ -24,6 +24,9 @@ FAILED_DOCUMENTS = 3
 
 _STARTED = time.time()
 
+PATH = click.Path(path_type=Path, readable=False)
+"""A path that need not be there; that it may not be read is told when it is, as of any file."""
+
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -21,24 +20,25 @@ from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.errors import HilbertError
+from hilbert.store.feature_store import encoders_at
 
 
 @click.command("extract")
-@click.argument("corpus", type=click.Path(path_type=Path), required=False)
+@click.argument("corpus", type=common.PATH, required=False)
 @option(
     "--store",
     Project,
     "store",
     "The feature store to bring up to date.",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
 )
 @click.option(
     "--encoder",
     "names",
     multiple=True,
     metavar="NAME",
-    help="whisper, minilm, a Hugging Face id, or a folder; may be repeated. A modality that"
-    " no --encoder names uses its default: whisper for audio, minilm for text.",
+    help="whisper, minilm, a Hugging Face id, or a folder; may be repeated. A modality that no"
+    " --encoder names uses those the store has, else whisper for audio, minilm for text.",
 )
 @option("--audio/--no-audio", ExtractOptions, "audio", "Encode recordings, or leave them out.")
 @option("--text/--no-text", ExtractOptions, "text", "Encode transcripts, or leave them out.")
@@ -112,12 +112,17 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     """
     precision = store_precision(project.store)
     if look := recall(project.corpus, project.store, options):
-        encoders = choose_encoders(look.modalities, options, precision, drop_unwanted=drop_unwanted)
+        encoders = choose_encoders(
+            look.modalities, options, precision, known=look.known, drop_unwanted=drop_unwanted
+        )
         if has_encoders(look, [encoder.info for encoder in encoders]):
             report = nothing_to_do(look, dry_run=options.dry_run)
             return Encoded(look.columns, encoders, report)
     corpus = read_corpus(project.corpus)
-    encoders = choose_encoders(corpus.modalities, options, precision, drop_unwanted=drop_unwanted)
+    known = encoders_at(project.store)
+    encoders = choose_encoders(
+        corpus.modalities, options, precision, known=known, drop_unwanted=drop_unwanted
+    )
     report = extract(corpus, project.store, encoders, options)
     return Encoded(corpus.columns, encoders, report)
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     Project,
     "store",
     "The feature store to fit from; nothing else is read.",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
 )
 @click.option("--target", metavar="COLUMN", help="Label column; needed if there are several.")
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     help="Where the run is written.  [default: runs/TARGET-KEY]",
 )
 @click.option(

@@ -27,7 +27,7 @@ class Found:
 
 
 @click.command("init")
-@click.argument("corpus", type=click.Path(path_type=Path), required=False)
+@click.argument("corpus", type=common.PATH, required=False)
 @click.option("--overwrite", is_flag=True, help="Replace the hilbert.toml that is there.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
 @common.json_option

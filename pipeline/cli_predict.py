@@ -9,11 +9,11 @@ from hilbert.pipeline import cli_common as common
 
 
 @click.command("predict")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("corpus", type=click.Path(path_type=Path), default="corpus.csv")
+@click.argument("run", type=common.PATH)
+@click.argument("corpus", type=common.PATH, default="corpus.csv")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     required=True,
     help="CSV to write: id, then one column a class.",
 )

@@ -8,7 +8,7 @@ from hilbert.pipeline import cli_common as common
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=common.PATH)
 @common.dry_run_option
 @common.json_option
 def command(run: Path, dry_run: bool, as_json: bool) -> None:

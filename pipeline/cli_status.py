@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,7 +16,8 @@ from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_errors import in_keys
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.status import STATES, StageStatus, Survey, summaries_after, survey
-from hilbert.store.feature_store import open_store
+from hilbert.store.errors import HilbertError
+from hilbert.store.feature_store import encoders_at
 from hilbert.store.formats import format_at
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("corpus", type=click.Path(path_type=Path), required=False)
-@option(
-    "--store", Project, "store", "The feature store to look at.", type=click.Path(path_type=Path)
-)
+@click.argument("corpus", type=common.PATH, required=False)
+@option("--store", Project, "store", "The feature store to look at.", type=common.PATH)
 @common.json_option
 def command(as_json: bool, **_: object) -> None:
     """Tell what is current, stale, missing or failed, stage by stage; nothing is written.
 
     CORPUS, encoders and targets are those of hilbert.toml; without one, the encoders are
-    those the store has.
+    those that `hilbert extract` would run: those the store has, else the defaults.
     """
     project = common.override(common.open_project())
     show_status(project, project.extract_options(), as_json=as_json)
@@ -76,14 +74,20 @@ def dry(options: ExtractOptions) -> ExtractOptions:
 def encoders_to_check(
     project: Project, options: ExtractOptions, corpus: Corpus
 ) -> Mapping[str, EncoderInfo]:
-    """The encoders that the project declares, else those of its store, else the defaults."""
-    if not project.encoders and format_at(project.store) is not None:
-        known = open_store(project.store).encoders()
-        if known:
-            return known
-    chosen = choose_encoders(
-        corpus.modalities, options, store_precision(project.store), drop_unwanted=True
-    )
+    """The encoders that `hilbert extract` would run; those of the store need not be found here."""
+    known = encoders_at(project.store)
+    try:
+        chosen = choose_encoders(
+            corpus.modalities,
+            options,
+            store_precision(project.store),
+            known=known,
+            drop_unwanted=True,
+        )
+    except HilbertError:
+        if project.encoders or not known:
+            raise
+        return known
     return {encoder.info.name: encoder.info for encoder in chosen}
 
 

@@ -9,13 +9,14 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import cli_store_output as say
 from hilbert.pipeline.progress import show_progress
+from hilbert.store.errors import shown
 
 if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
     from hilbert.store.info import StoreInfo
 
 _SMALL_LIVE_SHARE = 0.8
 
-store_argument = click.argument("store", type=click.Path(path_type=Path), default="feats.zarr")
+store_argument = click.argument("store", type=common.PATH, default="feats.zarr")
 _DRY = "Next: the same without --dry-run."
 
 
@@ -101,8 +102,8 @@ def verify_command(store: Path, deep: bool, as_json: bool) -> None:
         raise StoreError(
             say.loss_of_old(opened, findings, store)
             or f"{opened.name} is damaged ({common.counted(len(findings), 'problem')});"
-            f" run `hilbert store repair {say.shown(store)}`,"
-            f" then `hilbert extract --store {say.shown(store)}`"
+            f" run `hilbert store repair {shown(store)}`,"
+            f" then `hilbert extract --store {shown(store)}`"
         )
 
 
@@ -230,7 +231,7 @@ def compact_command(
 @store_argument
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     default="features.h5",
     show_default=True,
     help="File to write: .h5 or .hdf5, or .safetensors, which is built in memory.",
@@ -252,7 +253,7 @@ def compact_command(
 )
 @click.option(
     "--key-file",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     help="CSV to write with --pseudonymise: who is who. Keep it apart from the export.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilbert.pipeline.cli_common import counted
+from hilbert.store.errors import shown
 
 if TYPE_CHECKING:  # numpy and h5py are imported when a command runs
     from hilbert.store.collect import Garbage
@@ -32,7 +33,7 @@ def print_info(name: str, found: "StoreInfo") -> None:
     latest = f", latest {found.generations[-1]}" if found.generations else ""
     click.echo(f"  generations  {len(found.generations)}{latest}; pinned: {pinned or 'none'}")
     if found.damaged:
-        click.echo(f"  damaged      {found.damaged} packs")
+        click.echo(f"  damaged      {counted(found.damaged, 'pack')}")
 
 
 def print_garbage(found: "Garbage", unpinned: Sequence[int], dry_run: bool) -> None:
@@ -46,8 +47,8 @@ def print_garbage(found: "Garbage", unpinned: Sequence[int], dry_run: bool) -> N
         counted(len(found.commits), "pack"),
         counted(len(found.orphans), "leftover file"),
     )
-    would = "would go" if dry_run else "are gone"
-    return click.echo(f"{', '.join(parts)} {would}: {size(found.n_bytes)} of data.")
+    done = "Would go" if dry_run else "Gone"
+    return click.echo(f"{done}: {', '.join(parts)}; {size(found.n_bytes)} of data.")
 
 
 def export_as_json(plan: "Export", out: Path, dry_run: bool) -> dict[str, Any]:
@@ -123,8 +124,3 @@ def size(n_bytes: int) -> str:
         amount, unit = amount / 1000, larger
     whole = unit == "bytes" or amount >= 100
     return f"{amount:.0f} {unit}" if whole else f"{amount:.1f} {unit}"
-
-
-def shown(store: Path) -> Path | str:
-    """The path as given; an absolute one by its name, as errors end up in logs and reports."""
-    return store.resolve().name if store.is_absolute() else store

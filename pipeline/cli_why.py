@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -22,10 +21,8 @@ SHORT = 12
 
 @click.command("why")
 @click.argument("document")
-@click.argument("corpus", type=click.Path(path_type=Path), required=False)
-@option(
-    "--store", Project, "store", "The feature store to look at.", type=click.Path(path_type=Path)
-)
+@click.argument("corpus", type=common.PATH, required=False)
+@option("--store", Project, "store", "The feature store to look at.", type=common.PATH)
 @common.json_option
 def command(document: str, as_json: bool, **_: object) -> None:
     """Tell which of the things that DOCUMENT's results depend on have changed; old -> new.

@@ -43,7 +43,9 @@ class LastLook:
     columns : tuple of str
         Columns of the table that are not reserved.
     encoders : mapping of str to str
-        Fingerprints by name.
+        Fingerprints by name, of those that were run.
+    known : mapping of str to EncoderInfo
+        Encoders of the store.
     generation : int
         The store's latest.
     kept : int
@@ -54,6 +56,7 @@ class LastLook:
     modalities: tuple[Modality, ...]
     columns: tuple[str, ...]
     encoders: Mapping[str, str]
+    known: Mapping[str, EncoderInfo]
     generation: int
     kept: int
 
@@ -70,7 +73,8 @@ def recall(corpus: Path, store: Path, options: ExtractOptions) -> LastLook | Non
             and note["seen"] == _seen(((path, stamp_of(path)) for path in note["paths"]), store)
         ):
             found = {name: _tuple(value) for name, value in note["found"].items()}
-            return LastLook(**found)
+            known = {name: EncoderInfo(**info) for name, info in found.pop("known").items()}
+            return LastLook(**found, known=known)
     return None
 
 
@@ -109,6 +113,7 @@ def _look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo])
         modalities=corpus.modalities,
         columns=corpus.columns,
         encoders={info.name: info.fingerprint for info in encoders.values()},
+        known=session.store.encoders(),
         generation=session.store.manifest().generation,
         kept=len(session.store.manifest().rows) - n_documents,
     )

@@ -70,6 +70,9 @@ class Project:
     """What a fit uses of the store."""
 
     def __post_init__(self) -> None:
+        for name in ("corpus", "store", "runs"):
+            if getattr(self, name) == Path():
+                raise ProjectError(f"{name} must not be empty")
         if twice := {name for name in self.targets if self.targets.count(name) > 1}:
             raise ProjectError(f"targets names {min(twice)!r} twice; drop one")
 
@@ -107,6 +110,8 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path.name} is not UTF-8 (byte {error.start}); save it so") from None
+    except IsADirectoryError:
+        raise ProjectError(f"{path.name} is a folder; move it, or name a --project file") from None
     except (ValueError, RecursionError) as error:
         raise ProjectError(f"{path.name} is not TOML: {error}; {_HELP}") from None
 

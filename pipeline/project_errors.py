@@ -60,7 +60,11 @@ def in_keys(config: type, message: str) -> str:
     def as_key(flag: re.Match[str]) -> str:
         return keys.get(flag[1].replace("-", "_"), flag[0])
 
-    return re.sub(r"--([a-z][a-z-]*)", as_key, message)
+    outside_commands = re.split(r"(`[^`]*`)", message)
+    return "".join(
+        part if part.startswith("`") else re.sub(r"--([a-z][a-z-]*)", as_key, part)
+        for part in outside_commands
+    )
 
 
 def _entries(values: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Any]]:

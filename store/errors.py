@@ -1,5 +1,12 @@
 """What can go wrong, said so that a user can mend it."""
 
+from pathlib import Path
+
+
+def shown(path: Path) -> str:
+    """A path as given; an absolute one by its name, as errors end up in logs and reports."""
+    return path.resolve().name or str(path) if path.is_absolute() else str(path)
+
 
 class HilbertError(Exception):
     """Anything the user can mend; printed as one line, without a traceback.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hilbert.store import root, segment_table
 from hilbert.store.commits import Index, Kind, Place
-from hilbert.store.errors import StoreError
+from hilbert.store.errors import StoreError, shown
 from hilbert.store.files import Files, LocalFiles
 from hilbert.store.formats import Format, damaged, format_at, format_for
 from hilbert.store.keys import digest
@@ -21,6 +21,7 @@ from hilbert.store.manifest import (
     Manifest,
     Row,
     generations,
+    latest_manifest,
     merge,
     read_manifest,
     write_manifest,
@@ -52,6 +53,14 @@ def open_store(path: str | Path) -> "FeatureStore":
     return FeatureStore(files, form, root.read_root(files, form, name), name)
 
 
+def encoders_at(path: str | Path) -> dict[str, EncoderInfo]:
+    """Encoders of the latest generation of the store at `path`; none where there is no store."""
+    if format_at(Path(path)) is None:
+        return {}
+    files, form, _ = _find(Path(path))
+    return dict(latest_manifest(Records(files, form)).encoders)
+
+
 def root_at(path: str | Path) -> Root:
     """What was decided when the store at `path` was created; reads nothing else of it.
 
@@ -68,7 +77,7 @@ def _find(place: Path) -> tuple[Files, Format, str]:
     form = format_at(place)
     name = place.resolve().name
     if form is None:
-        raise _no_store(name)
+        raise _no_store(place)
     return LocalFiles(place), form, name
 
 
@@ -86,7 +95,7 @@ def create_store(path: str | Path, *, precision: str) -> "FeatureStore":
     if form is None:
         if place.exists() and _in_use(place) and format_at(place) is None:
             raise StoreError(
-                f"{place.name} exists and is not a feature store; choose another --store"
+                f"{shown(place)} exists and is not a feature store; choose another --store"
             )
         form = format_for(place)
         root.write_root(files, form, precision)
@@ -122,13 +131,7 @@ class FeatureStore:
 
     @cached_property
     def _latest(self) -> Manifest:
-        numbers = generations(self.records)
-        try:
-            return read_manifest(self.records, numbers[-1]) if numbers else Manifest(0)
-        except StoreError:
-            if generations(self.records)[-1] == numbers[-1]:
-                raise
-        return self._latest  # it was collected since it was listed, as a newer one came
+        return latest_manifest(self.records)
 
     @cached_property
     def _rows(self) -> dict[str, Row]:
@@ -199,6 +202,8 @@ class FeatureStore:
     def refresh(self) -> None:
         """See what other writers have committed and published since."""
         self.index.refresh()
+        if not self.index.commits:
+            self.check_there()
         known = self.__dict__.get("_latest")  # a generation never changes
         if known is not None and generations(self.records)[-1:] != [known.generation]:
             for name in ("_latest", "_rows"):
@@ -303,9 +308,13 @@ def _in_use(place: Path) -> bool:
     return not place.is_dir() or any(not p.name.startswith(".tmp-") for p in place.iterdir())
 
 
-def _no_store(name: str) -> StoreError:
+def _no_store(place: Path) -> StoreError:
+    free = not place.exists() or not _in_use(place)
+    there = shown(place) if free else "PATH"
+    where = "" if free else " in another place"
     return StoreError(
-        f"{name} is not a feature store; make one with `hilbert extract --store {name}`"
+        f"{shown(place)} is not a feature store; make one{where} with"
+        f" `hilbert extract --store {there}`"
     )
 
 

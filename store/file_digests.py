@@ -185,6 +185,8 @@ def stamp_of(path: Path | str) -> Stamp:
 def _connect() -> sqlite3.Connection:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = sqlite3.connect(folder / "file-digests-2.sqlite", timeout=5)
+    place = folder / "file-digests-2.sqlite"
+    os.close(os.open(place, os.O_RDWR | os.O_CREAT, 0o600))  # it names files of the user's
+    db = sqlite3.connect(place, timeout=5)
     db.execute(_TABLE)
     return db

@@ -131,6 +131,23 @@ def read_manifest(records: Records, generation: int) -> Manifest:
         ) from error
 
 
+def latest_manifest(records: Records) -> Manifest:
+    """The latest generation; an empty one where there is none.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged.
+    """
+    while numbers := generations(records):
+        try:
+            return read_manifest(records, numbers[-1])
+        except StoreError:
+            if generations(records)[-1:] == numbers[-1:]:
+                raise  # else it was collected since it was listed, as a newer one came
+    return Manifest(0)
+
+
 def document_name(generation: int) -> str:
     """Name of the JSON document that holds a generation."""
     return f"{FOLDER}/{generation:08d}"
