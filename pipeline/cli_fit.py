@@ -128,13 +128,20 @@ class Fitted(NamedTuple):
 
 def fit_shown(project: Project, options: "FitOptions", place: "RunPlace") -> Fitted:
     """Fit from the project's store and show the progress."""
-    from hilbert.pipeline.fit import fit
+    from hilbert.pipeline.fit_plan import plan_fit_of
+    from hilbert.pipeline.report import has_report
+    from hilbert.pipeline.run_directory import read_run
     from hilbert.store.feature_store import open_store
 
     store = open_store(project.store)
+    plan = plan_fit_of(store, options, place)
+    if plan.up_to_date and has_report(plan.run_dir, plan.key):  # and torch is not imported
+        return Fitted(plan.run_dir, read_run(plan.run_dir), was_there=True)
+    from hilbert.pipeline.fit import fit
+
     with show_progress("fit", unit="fits") as progress:
         run_dir, summary = fit(store, options, place, step=progress.reach)
-    return Fitted(run_dir, summary, was_there=progress.done == 0)
+    return Fitted(run_dir, summary, was_there=False)
 
 
 def foresee(project: Project, options: "FitOptions", place: "RunPlace") -> "FitPlan":

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from hilbert.stages.fit.config import SplitConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
@@ -236,6 +235,8 @@ def _full_split(
 def _split(
     labels: NDArray[np.int64], groups: NDArray[np.object_], n_parts: int, seed: int
 ) -> list[Index]:
+    from sklearn.model_selection import StratifiedGroupKFold  # seconds, and most calls do not split
+
     splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # `check_classes` says the same, with the names and the mend
