@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 
@@ -18,6 +18,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.store.errors import HilbertError
 
 
@@ -61,6 +62,13 @@ from hilbert.store.errors import HilbertError
 @option("--min-s", SegmentConfig, "min_s", "Shorter turns are merged with their speaker's next.")
 @option("--max-gap-s", SegmentConfig, "max_gap_s", "But not over a pause longer than this.")
 @option("--max-words", SegmentConfig, "max_words", "Longer texts are split between sentences.")
+@option(
+    "--transcript-format",
+    SegmentConfig,
+    "transcript_format",
+    "How all transcript files are read, where what they hold does not show it.",
+    type=click.Choice(get_args(TranscriptFormat)),
+)
 @option(
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )

@@ -11,8 +11,8 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
-from hilbert.stages.extract.transcripts.whisper_json import SECONDS_PER_WORD
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
