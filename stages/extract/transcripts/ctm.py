@@ -8,6 +8,7 @@ from hilbert.stages.extract.transcripts.line_fields import (
     check_one_recording,
     lines_of_fields,
 )
+from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import is_number, read_number
 from hilbert.stages.extract.transcripts.words import Word, turns_of_words
@@ -18,6 +19,7 @@ _SPOKEN = {"lex", "frag", "fp", "un-lex", "for-lex"}
 """Types of the seventh field that are words; others are noises and what is not scored."""
 _NOBODY = {"<na>", "null", "unknown", "-"}
 _SILENCES = {"<eps>", "<sil>", "sil", "<unk>", "@", "!sil"}
+_FEWEST, _MOST = 5, 8  # fields of a line
 _LOOKED_AT = 20
 
 
@@ -33,7 +35,7 @@ def looks_like_ctm(text: str, *, insist: bool = False) -> bool:
 
 def _is_word(values: list[str]) -> bool:
     return (
-        5 <= len(values) <= 8
+        _FEWEST <= len(values) <= _MOST
         and is_number(values[2])
         and is_number(values[3])
         and "." in values[2] + values[3]
@@ -58,17 +60,18 @@ def parse_ctm(text: str) -> list[Turn]:
         names.add(line.values[0])
         check_one_recording(names, line.where)
     n_channels = len({line.values[1] for line in lines})
-    words = [_word(line, n_channels) for line in lines if _is_spoken(line.values)]
-    return turns_of_words(words)
+    words = (_word(line, n_channels) for line in lines if _is_spoken(line.values))
+    return turns_of_words(word for word in words if word.text)
 
 
 def _first_alternatives(text: str) -> Iterator[Fields]:
     skips = False
     for line in lines_of_fields(text):
         where, values = line
-        if len(values) < 5:
+        if not _FEWEST <= len(values) <= _MOST:
             raise DocumentError(
-                f"{where} of the transcript has {len(values)} fields, a CTM at least 5; mend it"
+                f"{where} of the transcript has {len(values)} fields, a CTM {_FEWEST} to {_MOST}; "
+                f"mend it"
             )
         mark = values[4].upper()
         if mark == "<ALT>":
@@ -90,4 +93,4 @@ def _word(line: Fields, n_channels: int) -> Word:
     span = Span(start_s, start_s + read_number(values[3], where))
     named = values[7] if len(values) > 7 and values[7].lower() not in _NOBODY else ""
     speaker = named or (values[1] if n_channels > 1 else "")
-    return Word(values[4], span, checked_speaker(speaker, where), where)
+    return Word(plain_label(values[4]), span, checked_speaker(speaker, where), where)
