@@ -88,14 +88,14 @@ def fill_times(turns: Sequence[Turn]) -> list[Turn]:
         return list(turns)
     filled: list[Turn] = []
     waiting: list[Turn] = []
+    end_s = 0.0  # the latest so far
     for turn in turns:
         if turn.start_s is None or turn.end_s is None:
             waiting.append(turn)
-        else:
-            filled += [*_placed_between(waiting, _end_of(filled), turn.start_s), turn]
-            waiting = []
+            continue
+        filled += [*_placed_between(waiting, end_s, turn.start_s), turn]
+        waiting, end_s = [], max(end_s, turn.end_s)
     n_words = sum(len(turn.text.split()) for turn in waiting)
-    end_s = _end_of(filled)
     return [*filled, *_placed_between(waiting, end_s, end_s + SECONDS_PER_WORD * n_words)]
 
 
@@ -105,8 +105,3 @@ def _placed_between(turns: Sequence[Turn], start_s: Seconds, end_s: Seconds) -> 
     return [
         Turn(turn.text, turn.speaker, *piece) for turn, piece in zip(turns, pieces, strict=True)
     ]
-
-
-def _end_of(turns: Sequence[Turn]) -> Seconds:
-    """Latest end of timed turns; 0 before the first."""
-    return max((turn.end_s for turn in turns if turn.end_s is not None), default=0.0)

@@ -267,3 +267,11 @@ def test_any_damage_is_read_or_refused(name: str, data: st.DataObject) -> None:
     filling = data.draw(st.text("\t\n\r \"'<>&;:,.-+019eE@*%[]\x15{}aSx", max_size=5))
     with suppress(DocumentError):
         parse_transcript((text[:at] + filling + text[stop:]).encode(), format=name)  # type: ignore[arg-type]
+
+
+@NAMES
+def test_many_turns_take_linear_time(name: str) -> None:
+    text = MAKERS[name]("so it is", *((float(i), i + 1.0) for i in range(20_000)))
+    start = time.process_time()
+    assert parse_transcript(text.encode())
+    assert time.process_time() - start < 5  # one took 13 s
