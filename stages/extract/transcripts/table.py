@@ -41,7 +41,7 @@ _LONGEST_NAME = 40
 
 
 class _Column(NamedTuple):
-    index: int
+    position: int
     unit_s: Seconds
 
 
@@ -120,7 +120,7 @@ def _seconds(row: _Row, table: _Table, name: str) -> Seconds:
 
 
 def _cell(row: _Row, table: _Table, name: str) -> str:
-    return row.cells[table.columns[name].index] if name in table.columns else ""
+    return row.cells[table.columns[name].position] if name in table.columns else ""
 
 
 def _until_the_next(turns: list[Turn]) -> list[Turn]:
@@ -192,12 +192,12 @@ def _header(text: str) -> tuple[str, list[str]]:
 def _columns(header: list[str]) -> dict[str, _Column]:
     """The columns that are understood; of two that may be meant, the first in `_NAMES`."""
     named: dict[str, _Column] = {}
-    for index, name in enumerate(header):
+    for position, name in enumerate(header):
         if len(name) <= _LONGEST_NAME:
             unit = _UNIT.search(name.lower())
             plain = re.sub(r"[\W_]", "", _UNIT.sub("", name.lower()))
             unit_s = 0.001 if unit is not None and unit[1].startswith("m") else 1.0
-            named.setdefault(plain, _Column(index, unit_s))
+            named.setdefault(plain, _Column(position, unit_s))
     found = {
         role: next((named[name] for name in names if name in named), None)
         for role, names in _NAMES.items()

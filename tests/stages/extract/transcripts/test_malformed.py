@@ -194,7 +194,7 @@ def test_encodings(name: str) -> None:
     assert re.match("the transcript is not UTF-16", refused(text.encode("utf-16")[:-1]))
 
 
-@pytest.mark.parametrize("name", MAKERS.keys() - {"rttm", "ctm"})
+@pytest.mark.parametrize("name", [n for n in MAKERS if n not in {"rttm", "ctm"}])
 @pytest.mark.parametrize("text", ["", " ", "...", "- -"])
 def test_empty_turns(name: str, text: str) -> None:
     assert refused(MAKERS[name](text, GOOD, LAST)).startswith("the transcript holds no words")
@@ -207,14 +207,14 @@ def test_no_turns(name: str) -> None:
     assert re.match("the transcript holds no (words|turns); remove it, or mend it", message)
 
 
-@pytest.mark.parametrize("name", MAKERS.keys() - {"rttm", "whisper", "whisperx"})
+@pytest.mark.parametrize("name", [n for n in MAKERS if n not in {"rttm", "whisper", "whisperx"}])
 def test_html_inside(name: str) -> None:
     text = MAKERS[name]("<b>so</b> it is", GOOD)
     (turn,) = parse_transcript(text.encode())
     assert turn.text.rstrip(".") == "so it is"
 
 
-@pytest.mark.parametrize("name", MAKERS.keys() - {"rttm"})
+@pytest.mark.parametrize("name", [n for n in MAKERS if n != "rttm"])
 @pytest.mark.parametrize(
     "text", ["secret " * 14_000, "s" * 100_000, "<" * 99_000 + " s", '"' * 99_999 + "s"]
 )
