@@ -37,11 +37,9 @@ class _Line(NamedTuple):
         return f"line {self.number}"
 
 
-def looks_like_chat(text: str, *, insist: bool = False) -> bool:
-    """Whether it begins as CHAT does; with `insist`, whether a line does that tells a speaker."""
-    if _FIRST_LINES.match(text):
-        return True
-    return insist and re.search(r"^(?:@Begin\s*$|\*[A-Z0-9]{1,8}:)", text, re.MULTILINE) is not None
+def looks_like_chat(text: str) -> bool:
+    """Whether it begins as CHAT does."""
+    return _FIRST_LINES.match(text) is not None
 
 
 def parse_chat(text: str) -> list[Turn]:

@@ -23,14 +23,10 @@ _FEWEST, _MOST = 5, 8  # fields of a line
 _LOOKED_AT = 20
 
 
-def looks_like_ctm(text: str, *, insist: bool = False) -> bool:
-    """Whether most lines, but not those of prose, are a word's: with a time that has a point.
-
-    With `insist`, as for a file named .ctm, one of them will do.
-    """
+def looks_like_ctm(text: str) -> bool:
+    """Whether most lines are a word's, with a time that has a point: prose has no such lines."""
     lines = list(islice(lines_of_fields(text), _LOOKED_AT))
-    found = [line for line in lines if _is_word(line.values)]
-    return 2 * len(found) > len(lines) or (insist and bool(found))
+    return 2 * sum(_is_word(line.values) for line in lines) > len(lines)
 
 
 def _is_word(values: list[str]) -> bool:

@@ -103,10 +103,10 @@ def parse_eaf(text: str) -> list[Turn]:
 
 def _turns(tier: _Tier, document: _Document) -> Iterator[Turn]:
     name = tier.participant or ("" if tier.name == _UNNAMED else tier.name)
-    speaker = checked_speaker(name, tier.where)
     texts = _texts(tier, document, _MOST_LEVELS)
     for annotation in tier.annotations:
         said = plain_label(texts.get(annotation.id, ""))
+        speaker = checked_speaker(name, tier.where) if said else None
         yield timed_turn(said, speaker, document.span(annotation), annotation.where)
 
 

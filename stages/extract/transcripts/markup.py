@@ -6,6 +6,7 @@ import re
 # names of tags, and times within karaoke cues; "BP < 120" stays
 _TAG = re.compile(r"</?(?:[bcisuv]|em|font|lang|rt|ruby|span|strong)(?:[.\s][^<>]*)?>|<[\d:.]+>")
 _HTML = re.compile(r"</?(?:a|b|br|div|em|font|i|li|p|s|span|strong|sub|sup|u|ul)(?:[/\s][^<>]*)?>")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|\w{2,31});", re.ASCII | re.IGNORECASE)
 _POSITION = re.compile(r"\{\\[^{}]*\}")  # {\an8}, in SRT
 
 
@@ -17,7 +18,7 @@ def plain_cue(raw: str) -> str:
 
 
 def plain_label(raw: str) -> str:
-    """Text of a label or a cell: no tags of HTML, which some editors leave; single blanks."""
+    """Text of a label or a cell: no tags and entities of HTML, which some editors leave."""
     if "<" in raw:
         raw = _HTML.sub(" ", raw)
-    return " ".join(html.unescape(raw).split() if "&" in raw else raw.split())
+    return " ".join(_ENTITY.sub(lambda found: html.unescape(found[0]), raw).split())

@@ -26,14 +26,10 @@ _NAME = 7  # index of the field of the speaker's name
 _LOOKED_AT = 20
 
 
-def looks_like_rttm(text: str, *, insist: bool = False) -> bool:
-    """Whether a line is one of RTTM, with the ``<NA>`` of fields that hold nothing.
-
-    With `insist`, as for a file named .rttm, the first word of a line will do.
-    """
+def looks_like_rttm(text: str) -> bool:
+    """Whether a line is one of RTTM, with the ``<NA>`` of fields that hold nothing."""
     return any(
-        values[0] in _OTHERS | {_SPEAKER}
-        and (insist or (len(values) > _NAME and _NOBODY in values))
+        values[0] in _OTHERS | {_SPEAKER} and len(values) > _NAME and _NOBODY in values
         for _, values in islice(lines_of_fields(text), _LOOKED_AT)
     )
 

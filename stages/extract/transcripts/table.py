@@ -59,14 +59,8 @@ class _Table(NamedTuple):
     """Where a comma does not separate cells, it may stand for a decimal point."""
 
 
-def looks_like_table(text: str, *, insist: bool = False) -> bool:
-    """Whether the first line is a header with a column of texts and one of starts or speakers.
-
-    With `insist`, as for a file named .csv or .tsv, whatever it holds: a table with a header that
-    is not understood is to be refused, not read as prose.
-    """
-    if insist:
-        return True
+def looks_like_table(text: str) -> bool:
+    """Whether the first line is a header with a column of texts and one of starts or speakers."""
     columns = _columns(_header(text)[1])
     return "text" in columns and bool({"start", "speaker"} & columns.keys())
 

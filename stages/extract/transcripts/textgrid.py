@@ -83,14 +83,13 @@ def parse_textgrid(text: str) -> list[Turn]:
 
 def _said(tier: _Tier, speaker: str) -> list[Word]:
     """Intervals of a tier in which something is said."""
-    name = checked_speaker(speaker, f"tier {tier.number}")
     found = []
     for number, (span, label) in enumerate(tier.intervals, start=1):
         text = plain_label("" if label.strip().lower() in _SILENCES else label)
         where = f"interval {number} of tier {tier.number}"
         timed_turn("", None, span, where)  # a broken time is told even where nothing is said
         if text:
-            found.append(Word(text, span, name, where))
+            found.append(Word(text, span, checked_speaker(speaker, f"tier {tier.number}"), where))
     return found
 
 

@@ -3,7 +3,7 @@
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hilbert.stages.extract.inputs import check_file
 from hilbert.stages.extract.transcripts.chat import looks_like_chat, parse_chat
@@ -37,6 +37,16 @@ _READERS: Mapping[TranscriptFormat, Callable[[str], Sequence[Turn]]] = {
     "rttm": parse_rttm,
     "csv": parse_table,
     "plain": parse_plain_text,
+}
+
+_EXTENSIONS: Mapping[str, TranscriptFormat] = {
+    ".textgrid": "textgrid",
+    ".eaf": "eaf",
+    ".cha": "chat",
+    ".ctm": "ctm",
+    ".rttm": "rttm",
+    ".csv": "csv",
+    ".tsv": "csv",
 }
 
 
@@ -104,27 +114,27 @@ def detect_format(text: str, name: str = "") -> TranscriptFormat:
     text : str
         The whole transcript.
     name : str
-        The file's name in lower case. Its extension lets weaker marks pass for those of its
-        format, so that a file with a fault is refused rather than read as prose.
+        The file's name in lower case. Where the content shows no format, its extension decides,
+        so that a file with a fault is refused rather than read as prose.
     """
     value = load_whisper_json(text, insist=name.endswith(".json"))
     if value is not None:
         return "whisperx" if looks_like_whisperx(value) else "whisper"
-    if looks_like_textgrid(text) or name.endswith(".textgrid"):
+    if looks_like_textgrid(text):
         return "textgrid"
-    if looks_like_eaf(text) or name.endswith(".eaf"):
+    if looks_like_eaf(text):
         return "eaf"
-    if looks_like_chat(text, insist=name.endswith((".cha", ".chat"))):
+    if looks_like_chat(text):
         return "chat"
-    if looks_like_rttm(text, insist=name.endswith(".rttm")):
+    if looks_like_rttm(text):
         return "rttm"
     if looks_like_cues(text, insist=name.endswith((".vtt", ".srt"))):
         return "webvtt" if text.startswith("WEBVTT") else "srt"
-    if looks_like_ctm(text, insist=name.endswith(".ctm")):
+    if looks_like_ctm(text):
         return "ctm"
-    if looks_like_table(text, insist=name.endswith((".csv", ".tsv"))):
+    if looks_like_table(text):
         return "csv"
-    return "plain"
+    return _EXTENSIONS.get(PurePath(name).suffix, "plain")
 
 
 def _start_s(turn: Turn) -> float:

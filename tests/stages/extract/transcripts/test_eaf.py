@@ -174,7 +174,7 @@ class TestHostileXml:
             '<!DOCTYPE a [<!ENTITY % p SYSTEM "file:///etc/hostname"> %p;]>',
         ],
     )
-    @pytest.mark.parametrize("head", ["<?xml version='1.0'?>", "", "\n \ufeff"[:2]])
+    @pytest.mark.parametrize("head", ["<?xml version='1.0'?>", "", "\n "])
     def test_document_types_are_refused(self, doctype: str, head: str) -> None:
         body = f"<ANNOTATION_DOCUMENT>{'&e9;' * 1000}</ANNOTATION_DOCUMENT>"
         start = time.process_time()

@@ -152,6 +152,18 @@ def test_what_is_sound_is_read(name: str) -> None:
 
 
 @NAMES
+def test_extension_decides_where_the_content_does_not(name: str) -> None:
+    endings = {"textgrid": "TextGrid", "eaf": "eaf", "chat": "cha", "ctm": "ctm", "rttm": "rttm",
+               "csv": "tsv"}  # fmt: skip
+    if name in endings:
+        assert detect_format("nothing of it", f"a.{endings[name]}".lower()) == name
+        other = MAKERS[name]("secret words", GOOD, LAST)
+        assert {detect_format(other, f"a.{ending}".lower()) for ending in endings.values()} == {
+            name
+        }
+
+
+@NAMES
 def test_broken_time(name: str) -> None:
     where = "time slot 3 " if name == "eaf" else PLACES[name]
     text = MAKERS[name]("secret", GOOD, ("secret", 3.5), LAST)
