@@ -76,7 +76,7 @@ def parse_textgrid(text: str) -> list[Turn]:
             words.append((match[1] or "", _said(tier, match[1] or "")))
     others = {turn.speaker for turn in turns}
     for speaker, said in words:
-        if not others if not speaker else speaker not in others:
+        if speaker not in others and (speaker or not others):
             turns += turns_of_words(said)
     return turns
 
