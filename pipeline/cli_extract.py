@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 
@@ -19,6 +19,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import encoders_at
 
@@ -63,6 +64,13 @@ from hilbert.store.feature_store import encoders_at
 @option("--min-s", SegmentConfig, "min_s", "Shorter turns are merged with their speaker's next.")
 @option("--max-gap-s", SegmentConfig, "max_gap_s", "But not over a pause longer than this.")
 @option("--max-words", SegmentConfig, "max_words", "Longer texts are split between sentences.")
+@option(
+    "--transcript-format",
+    SegmentConfig,
+    "transcript_format",
+    "How all transcript files are read, where what they hold does not show it.",
+    type=click.Choice(get_args(TranscriptFormat)),
+)
 @option(
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )

@@ -1,7 +1,6 @@
 """What a document's segments and features depend on, and which of them are missing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +80,7 @@ class Cutting:
     """
 
     def __init__(self, options: SegmentConfig) -> None:
-        self._options = asdict(options)
+        self._options = options.for_key()
         self._known: dict[tuple[object, ...], tuple[Mapping[str, object], str]] = {}
 
     def work(self, document: Document, inputs: Inputs) -> Work:

@@ -88,7 +88,7 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     """
     turns = None
     if document.transcript is not None:
-        turns = read_transcript(Path(document.transcript))
+        turns = read_transcript(Path(document.transcript), config.transcript_format)
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
     duration_s = None if document.audio is None else probe(Path(document.audio)).duration_s

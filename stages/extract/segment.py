@@ -6,10 +6,12 @@ segment ever holds two speakers' turns, or reaches over a stretch that the corpu
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import get_args
 
 from hilbert.stages.extract.sentences import count_words, split_text
 from hilbert.stages.extract.stretches import intersect, kept_stretches
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.timing import equal_pieces, share_time
 from hilbert.stages.extract.turns import (
     cut_to,
@@ -30,6 +32,10 @@ LONGEST_S = 30.0
 """Whisper's window."""
 
 
+_NEWER = {"transcript_format": "auto"}
+"""Options that keys made before them do not have, with what they stood for."""
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentConfig:
     """How documents are cut."""
@@ -44,6 +50,8 @@ class SegmentConfig:
     """but only over a pause no longer than this."""
     max_words: int = 64
     """A longer text is split at sentence ends; shorter untimed ones are merged up to this."""
+    transcript_format: TranscriptFormat = "auto"
+    """How transcript files are read: as what they hold shows, or all as one format."""
 
     def __post_init__(self) -> None:
         _check("window_s", self.window_s, 0.1, LONGEST_S)
@@ -55,6 +63,16 @@ class SegmentConfig:
             raise HilbertError(
                 f"--min-s ({self.min_s:g}) may not exceed --max-s ({self.max_s:g}); lower it too."
             )
+        if self.transcript_format not in get_args(TranscriptFormat):
+            raise HilbertError(
+                f"--transcript-format must be one of {', '.join(get_args(TranscriptFormat))}, not "
+                f"{self.transcript_format!r}."
+            )
+
+    def for_key(self) -> dict[str, object]:
+        """The options as keys hold them: without the newer ones that have their first default."""
+        options = asdict(self)
+        return {k: v for k, v in options.items() if k not in _NEWER or v != _NEWER[k]}
 
 
 def segment_document(
@@ -69,7 +87,8 @@ def segment_document(
     Parameters
     ----------
     turns : sequence of Turn or None
-        The transcript; timed if every turn has times.
+        The transcript; timed if every turn has times. Turns without text are left out, but where
+        none has any, they tell who speaks when: of them come audio segments alone.
     audio_duration_s : float or None
         Duration of the recording; ``None`` where the document has none.
     config : SegmentConfig
@@ -95,10 +114,16 @@ def segment_document(
             f"the audio lasts {audio_duration_s:.3f} s, a segment at least {SHORTEST_S} s; "
             f"remove the document"
         )
-    turns = [placed(turn, document) for turn in turns or () if turn.text.strip()]
+    turns = [placed(turn, document) for turn in _telling(turns or ())]
     if turns and all(is_timed(turn) for turn in turns):
         return _timed_segments(turns, audio_duration_s, config, document)
     return _untimed_segments(turns, audio_duration_s, config, document)
+
+
+def _telling(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns with a text; where there are none, those that tell who speaks when."""
+    spoken = [turn for turn in turns if turn.text.strip()]
+    return spoken or [turn for turn in turns if is_timed(turn)]
 
 
 def _untimed_segments(
@@ -153,6 +178,11 @@ def _timed_segments(
         segment for group in groups for segment in _text_segments(group, config, span_of(group))
     ]
     if not audio and not text:
+        if not any(turn.text for turn in turns):
+            raise DocumentError(
+                "the transcript tells who speaks, not what is said, and the document has no audio; "
+                "add one of them"
+            )
         raise _nothing_kept("transcript")
     return (*audio, *text)
 

@@ -6,11 +6,11 @@ tells one voice per cue, leaves entities undecoded, and has no line numbers for 
 The tests compare the two on files that both read.
 """
 
-import html
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hilbert.stages.extract.transcripts.markup import plain_cue
 from hilbert.stages.extract.transcripts.speaker_labels import (
     checked_speaker,
     find_labels,
@@ -24,9 +24,6 @@ _TIME = r"-?(?:\d{1,4}:)?\d{1,3}:\d{1,2}(?:[.,]\d{1,6})?"  # laxer than both sta
 _TIMING_LINE = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
 # One blank, not several, and no "<" inside: a search over a hostile line stays linear.
 _VOICE = re.compile(r"<(/?)v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>")
-# names of tags, and times within karaoke cues; "BP < 120" stays
-_TAG = re.compile(r"</?(?:[bcisuv]|em|font|lang|rt|ruby|span|strong)(?:[.\s][^<>]*)?>|<[\d:.]+>")
-_POSITION = re.compile(r"\{\\[^{}]*\}")  # {\an8}, in SRT
 _NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
@@ -78,7 +75,7 @@ def parse_cues(text: str) -> list[Turn]:
         line.
     """
     cues = list(_cues(text))
-    plain = [_clean(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
+    plain = [plain_cue(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
     labels = find_labels(plain, n_paragraphs=len(cues))
     turns: list[Turn] = []
     speaker: str | None = None
@@ -106,18 +103,18 @@ def _voices(cue: Cue) -> list[Utterance]:
     raw = "\n".join(cue.lines)
     utterances, speaker, position = [], None, 0
     for tag in _VOICE.finditer(raw):
-        utterances.append(Utterance(speaker, _clean(raw[position : tag.start()])))
+        utterances.append(Utterance(speaker, plain_cue(raw[position : tag.start()])))
         closes, name = tag.groups()
-        speaker = None if closes else checked_speaker(_clean(name or ""), cue.where)
+        speaker = None if closes else checked_speaker(plain_cue(name or ""), cue.where)
         position = tag.end()
-    utterances.append(Utterance(speaker, _clean(raw[position:])))
+    utterances.append(Utterance(speaker, plain_cue(raw[position:])))
     return [said for said in utterances if said.text]
 
 
 def _labelled(cue: Cue, labels: frozenset[str], speaker: str | None) -> list[Utterance]:
     """Cut a cue at the lines that begin with a label; `speaker` is who spoke before."""
     utterances: list[Utterance] = []
-    for line in map(_clean, cue.lines):
+    for line in map(plain_cue, cue.lines):
         label, said = split_label(line, labels)
         if label is None and utterances:
             utterances[-1] = utterances[-1]._replace(text=f"{utterances[-1].text} {said}".strip())
@@ -125,13 +122,6 @@ def _labelled(cue: Cue, labels: frozenset[str], speaker: str | None) -> list[Utt
             speaker = label or speaker
             utterances.append(Utterance(speaker, said))
     return utterances
-
-
-def _clean(raw: str) -> str:
-    """Plain text: no tags, entities decoded, single blanks."""
-    if "<" in raw or "{" in raw:
-        raw = _POSITION.sub("", _TAG.sub("", raw))
-    return " ".join(html.unescape(raw).split())
 
 
 def _cues(text: str) -> Iterator[Cue]:

@@ -1,11 +1,37 @@
 """Times of turns: checked where they are read, shared out where they are not known."""
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
+
+SECONDS_PER_WORD = 0.4
+"""Of speech at 150 words a minute, where the end of the last turn is not known."""
+
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
+
+
+def read_number(text: str, where: str) -> float:
+    """A time or a duration as the formats of lines and labels write them: ``12.5``.
+
+    Raises
+    ------
+    DocumentError
+        If it is no number; says where, and does not repeat it.
+    """
+    if _NUMBER.fullmatch(text) is None:
+        raise DocumentError(
+            f"{where} of the transcript has a time that is no number such as 12.5; mend it"
+        )
+    return float(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether `read_number` would take it."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def timed_turn(text: str, speaker: str | None, span: Span, where: str) -> Turn:
@@ -49,3 +75,33 @@ def equal_pieces(span: Span, longest_s: Seconds) -> list[Span]:
     # 30.000000001 s, a sum of rounded times, is one window of 30 s and not two of 15 s
     n_pieces = max(1, math.ceil(span.duration_s / longest_s - 1e-6))
     return share_time(span, [1.0] * n_pieces)
+
+
+def fill_times(turns: Sequence[Turn]) -> list[Turn]:
+    """Turns in the order they are said, with times for those that lack them.
+
+    Without a time of its own, a turn lies between its neighbours', which it shares with others
+    by the number of words; after the last time, it lasts as long as its words take to say. Where
+    no turn has times, none gets any.
+    """
+    if all(turn.start_s is None for turn in turns):
+        return list(turns)
+    filled: list[Turn] = []
+    waiting: list[Turn] = []
+    end_s = 0.0  # the latest so far
+    for turn in turns:
+        if turn.start_s is None or turn.end_s is None:
+            waiting.append(turn)
+            continue
+        filled += [*_placed_between(waiting, end_s, turn.start_s), turn]
+        waiting, end_s = [], max(end_s, turn.end_s)
+    n_words = sum(len(turn.text.split()) for turn in waiting)
+    return [*filled, *_placed_between(waiting, end_s, end_s + SECONDS_PER_WORD * n_words)]
+
+
+def _placed_between(turns: Sequence[Turn], start_s: Seconds, end_s: Seconds) -> list[Turn]:
+    span = Span(min(start_s, end_s), end_s)
+    pieces = share_time(span, [len(turn.text.split()) for turn in turns])
+    return [
+        Turn(turn.text, turn.speaker, *piece) for turn, piece in zip(turns, pieces, strict=True)
+    ]

@@ -2,21 +2,56 @@
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
 
 from hilbert.stages.extract.inputs import check_file
+from hilbert.stages.extract.transcripts.chat import looks_like_chat, parse_chat
+from hilbert.stages.extract.transcripts.ctm import looks_like_ctm, parse_ctm
 from hilbert.stages.extract.transcripts.cues import looks_like_cues, parse_cues
+from hilbert.stages.extract.transcripts.eaf import looks_like_eaf, parse_eaf
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.plain_text import parse_plain_text
+from hilbert.stages.extract.transcripts.rttm import looks_like_rttm, parse_rttm
+from hilbert.stages.extract.transcripts.table import looks_like_table, parse_table
+from hilbert.stages.extract.transcripts.textgrid import looks_like_textgrid, parse_textgrid
 from hilbert.stages.extract.transcripts.whisper_json import load_whisper_json, parse_whisper_json
+from hilbert.stages.extract.transcripts.whisperx_json import (
+    looks_like_whisperx,
+    parse_whisperx_json,
+)
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
 _WORD = re.compile(r"\w")
 
+_READERS: Mapping[TranscriptFormat, Callable[[str], Sequence[Turn]]] = {
+    "webvtt": parse_cues,
+    "srt": parse_cues,
+    "whisper": lambda text: parse_whisper_json(load_whisper_json(text, insist=True)),
+    "whisperx": lambda text: parse_whisperx_json(load_whisper_json(text, insist=True)),
+    "textgrid": parse_textgrid,
+    "eaf": parse_eaf,
+    "chat": parse_chat,
+    "ctm": parse_ctm,
+    "rttm": parse_rttm,
+    "csv": parse_table,
+    "plain": parse_plain_text,
+}
 
-def read_transcript(path: Path) -> tuple[Turn, ...]:
-    """Read the turns of a WebVTT, SRT, Whisper JSON or plain text file.
+_EXTENSIONS: Mapping[str, TranscriptFormat] = {
+    ".textgrid": "textgrid",
+    ".eaf": "eaf",
+    ".cha": "chat",
+    ".ctm": "ctm",
+    ".rttm": "rttm",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+
+
+def read_transcript(path: Path, format: TranscriptFormat = "auto") -> tuple[Turn, ...]:
+    """Read the turns of a transcript file.
 
     Returns
     -------
@@ -29,10 +64,12 @@ def read_transcript(path: Path) -> tuple[Turn, ...]:
         As `parse_transcript` does; and if the file is missing, empty or no file.
     """
     check_file(path, "transcript")
-    return parse_transcript(path.read_bytes(), name=path.name)
+    return parse_transcript(path.read_bytes(), name=path.name, format=format)
 
 
-def parse_transcript(data: bytes, *, name: str = "") -> tuple[Turn, ...]:
+def parse_transcript(
+    data: bytes, *, name: str = "", format: TranscriptFormat = "auto"
+) -> tuple[Turn, ...]:
     """Parse the turns of a transcript.
 
     Parameters
@@ -41,11 +78,14 @@ def parse_transcript(data: bytes, *, name: str = "") -> tuple[Turn, ...]:
         UTF-8, with or without a byte order mark, or UTF-16 with one.
     name : str
         The file's name; its extension is a hint where the content leaves a doubt.
+    format : TranscriptFormat
+        How to read it; ``auto`` is as the content shows.
 
     Returns
     -------
     tuple of Turn
-        Sorted by start where they have times, ties as written. Each has some text.
+        Sorted by start where they have times, ties as written. Each has some text; but of a
+        format that tells speakers only (RTTM), none has any.
 
     Raises
     ------
@@ -53,20 +93,48 @@ def parse_transcript(data: bytes, *, name: str = "") -> tuple[Turn, ...]:
         If it is not UTF-8, holds no words, or a time is unreadable, negative, or runs
         backwards. The message names the line or segment and holds no text of the transcript.
     """
-    turns = [turn for turn in _parse(_decode(data), name.lower()) if turn.text]
-    if not any(_WORD.search(turn.text) for turn in turns):
-        raise DocumentError("the transcript holds no words; remove it, or mend it")
+    text = _decode(data)
+    if format == "auto":
+        format = detect_format(text, name.lower())
+    turns = _READERS[format](text)
+    if format != "rttm":
+        turns = [turn for turn in turns if turn.text]
+        if not any(_WORD.search(turn.text) for turn in turns):
+            raise DocumentError("the transcript holds no words; remove it, or mend it")
+    elif not turns:
+        raise DocumentError("the transcript holds no turns; remove it, or mend it")
     return tuple(sorted(turns, key=_start_s))
 
 
-def _parse(text: str, name: str) -> Sequence[Turn]:
-    """Choose the reader: JSON by its structure, cues by a timing line, else plain text."""
+def detect_format(text: str, name: str = "") -> TranscriptFormat:
+    """The format that a text is in, by marks that prose does not have; plain text without any.
+
+    Parameters
+    ----------
+    text : str
+        The whole transcript.
+    name : str
+        The file's name in lower case. Where the content shows no format, its extension decides,
+        so that a file with a fault is refused rather than read as prose.
+    """
     value = load_whisper_json(text, insist=name.endswith(".json"))
     if value is not None:
-        return parse_whisper_json(value)
+        return "whisperx" if looks_like_whisperx(value) else "whisper"
+    if looks_like_textgrid(text):
+        return "textgrid"
+    if looks_like_eaf(text):
+        return "eaf"
+    if looks_like_chat(text):
+        return "chat"
+    if looks_like_rttm(text):
+        return "rttm"
     if looks_like_cues(text, insist=name.endswith((".vtt", ".srt"))):
-        return parse_cues(text)
-    return parse_plain_text(text)
+        return "webvtt" if text.startswith("WEBVTT") else "srt"
+    if looks_like_ctm(text):
+        return "ctm"
+    if looks_like_table(text):
+        return "csv"
+    return _EXTENSIONS.get(PurePath(name).suffix, "plain")
 
 
 def _start_s(turn: Turn) -> float:
@@ -75,6 +143,8 @@ def _start_s(turn: Turn) -> float:
 
 
 def _decode(data: bytes) -> str:
+    if data.startswith(b"ooBinaryFile"):
+        raise DocumentError("the transcript is a binary file of Praat; save it as a text file")
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
     try:
         text = data.removeprefix(BOM_UTF8).decode(encoding)

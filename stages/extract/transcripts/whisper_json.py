@@ -1,7 +1,7 @@
 """Read the JSON that Whisper programs write.
 
-- openai-whisper, faster-whisper, WhisperX: ``{"segments": [{"start", "end", "text"}]}``, with
-  a ``speaker`` in each segment after diarisation; or just the list;
+- openai-whisper, faster-whisper: ``{"segments": [{"start", "end", "text"}]}``, some with a
+  ``speaker`` in each segment; or just the list (`whisperx_json` where words have speakers);
 - transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``;
 - OpenAI's service, unless asked for more: ``{"text"}``, without times.
 """
@@ -12,12 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.timing import timed_turn
+from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD, timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
-
-SECONDS_PER_WORD = 0.4
-"""Of speech at 150 words a minute, where the end of the last chunk is not known."""
 
 
 def load_whisper_json(text: str, *, insist: bool = False) -> Any | None:
@@ -73,19 +70,20 @@ def _turn(parts: Sequence[Any], i: int) -> Turn:
     if not isinstance(text, str):
         raise DocumentError(f"{where} of the transcript has no text; write it again")
     start_s, end_s = _times(part)
-    start = _seconds(start_s, where)
+    start = seconds_of(start_s, where)
     if end_s is None and "timestamp" in part:
         end = _missing_end(parts, i, start, where)
     else:
-        end = _seconds(end_s, where)
-    speaker = _speaker(part.get("speaker"), where)
+        end = seconds_of(end_s, where)
+    speaker = speaker_of(part.get("speaker"), where)
     return timed_turn(" ".join(text.split()), speaker, Span(start, end), where)
 
 
-def _speaker(value: Any, where: str) -> str | None:
+def speaker_of(value: Any, where: str) -> str | None:
+    """The speaker that a segment or word states; some programs number them."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):  # some number the speakers
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise DocumentError(
             f"{where} of the transcript has a speaker that is not a string; write it in quotes"
         )
@@ -106,11 +104,12 @@ def _missing_end(parts: Sequence[Any], i: int, start: Seconds, where: str) -> Se
     `segment_document` clips to the audio.
     """
     if i + 1 < len(parts) and isinstance(parts[i + 1], Mapping):
-        return _seconds(_times(parts[i + 1])[0], where)
+        return seconds_of(_times(parts[i + 1])[0], where)
     return start + SECONDS_PER_WORD * len(parts[i]["text"].split())
 
 
-def _seconds(value: Any, where: str) -> Seconds:
+def seconds_of(value: Any, where: str) -> Seconds:
+    """A time that is a number in JSON."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DocumentError(f"{where} of the transcript has no readable times; write it again")
     try:

@@ -334,7 +334,8 @@ class TestConfig:
     def test_defaults(self) -> None:
         defaults = {field.name: field.default for field in fields(SegmentConfig)}
         assert defaults == {
-            "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64
+            "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64,
+            "transcript_format": "auto",
         }  # fmt: skip
 
 

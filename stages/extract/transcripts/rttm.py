@@ -1,0 +1,76 @@
+"""Read NIST's RTTM: a line a stretch of speech, ``SPEAKER recording channel start duration ...``.
+
+It tells who speaks when, and nothing of what is said.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from hilbert.stages.extract.transcripts.line_fields import (
+    Fields,
+    check_one_recording,
+    lines_of_fields,
+)
+from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
+from hilbert.stages.extract.transcripts.timing import read_number, timed_turn
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Span, Turn
+
+_SPEAKER = "SPEAKER"
+_OTHERS = {
+    "SPKR-INFO", "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
+    "FILLER", "EDIT", "IP", "SU", "CB", "A/P",
+}  # fmt: skip
+_NOBODY = "<NA>"
+_NAME = 7  # index of the field of the speaker's name
+_LOOKED_AT = 20
+
+
+def looks_like_rttm(text: str) -> bool:
+    """Whether a line is one of RTTM, with the ``<NA>`` of fields that hold nothing."""
+    return any(
+        values[0] in _OTHERS | {_SPEAKER} and len(values) > _NAME and _NOBODY in values
+        for _, values in islice(lines_of_fields(text), _LOOKED_AT)
+    )
+
+
+def parse_rttm(text: str) -> list[Turn]:
+    """Turns without text, one a ``SPEAKER`` line; lines of other types are left out.
+
+    Raises
+    ------
+    DocumentError
+        If a line has not enough fields, is of no type of RTTM or of another recording, or its
+        times are unreadable, negative or run backwards; names the line.
+    """
+    names: set[str] = set()
+    turns = []
+    for line in _speaker_lines(text):
+        names.add(line.values[1])
+        check_one_recording(names, line.where)
+        turns.append(_turn(line))
+    return turns
+
+
+def _speaker_lines(text: str) -> Iterator[Fields]:
+    for line in lines_of_fields(text):
+        where, values = line
+        if values[0] not in _OTHERS | {_SPEAKER}:
+            raise DocumentError(
+                f"{where} of the transcript begins with no type of RTTM such as SPEAKER; mend it"
+            )
+        if values[0] == _SPEAKER:
+            if len(values) <= _NAME:
+                raise DocumentError(
+                    f"{where} of the transcript has {len(values)} fields, RTTM at least "
+                    f"{_NAME + 1}; mend it"
+                )
+            yield line
+
+
+def _turn(line: Fields) -> Turn:
+    where, values = line
+    start_s = read_number(values[3], where)
+    span = Span(start_s, start_s + read_number(values[4], where))
+    name = "" if values[_NAME] == _NOBODY else values[_NAME]
+    return timed_turn("", checked_speaker(name, where), span, where)

@@ -1,0 +1,199 @@
+"""Read a table of turns: CSV or TSV with a header, as DAIC-WOZ has them.
+
+``start_time  stop_time  speaker  value``, or what others call these columns; see `_NAMES`.
+"""
+
+import csv
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from hilbert.stages.extract.transcripts.line_fields import numbered_lines
+from hilbert.stages.extract.transcripts.markup import plain_label
+from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
+from hilbert.stages.extract.transcripts.timing import (
+    SECONDS_PER_WORD,
+    read_number,
+    timed_turn,
+)
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Seconds, Span, Turn
+
+_NAMES = {
+    "start": ("starttime", "start", "begin", "begintime", "onset", "from", "tmin", "xmin"),
+    "end": ("stoptime", "stop", "endtime", "end", "offset", "to", "tmax", "xmax"),
+    "duration": ("duration", "dur"),
+    "speaker": ("speaker", "speakerid", "speakername", "participant", "name", "who", "tier"),
+    "text": ("value", "text", "utterance", "transcript", "transcription", "sentence", "words",
+             "content", "label"),
+}  # fmt: skip
+"""What the columns may be called: without blanks, signs and case, and without the unit."""
+_UNIT = re.compile(r"(?:[\s_]+|[\s_]*[(\[])(s|secs?|seconds|ms|msec|milliseconds)[)\]]?$")
+_CLOCK = re.compile(
+    r"(-?)(?:(\d{1,4}):(?=[0-5]?\d:))?(\d{1,3}):([0-5]?\d(?:[.,]\d{1,9})?)", re.ASCII
+)
+_EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
+# DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
+_CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
+_LONGEST_NAME = 40
+
+
+class _Column(NamedTuple):
+    position: int
+    unit_s: Seconds
+
+
+class _Row(NamedTuple):
+    """Cells of a row; `where` names it in an error."""
+
+    where: str
+    cells: list[str]
+
+
+class _Table(NamedTuple):
+    columns: Mapping[str, _Column]
+    rows: list[_Row]
+    has_decimal_commas: bool
+    """Where a comma does not separate cells, it may stand for a decimal point."""
+
+
+def looks_like_table(text: str) -> bool:
+    """Whether the first line is a header with a column of texts and one of starts or speakers."""
+    columns = _columns(_header(text)[1])
+    return "text" in columns and bool({"start", "speaker"} & columns.keys())
+
+
+def parse_table(text: str) -> list[Turn]:
+    """Turns of the rows; without a column of starts, turns without times.
+
+    A turn without an end lasts to the start of the next row.
+
+    Raises
+    ------
+    DocumentError
+        If the header has no column of texts, or a row too many or too few cells, a time is
+        unreadable, negative or runs backwards; names the line.
+    """
+    table = _read(text)
+    turns = [_turn(row, table) for row in table.rows]
+    if "start" not in table.columns or {"end", "duration"} & table.columns.keys():
+        return turns
+    return _until_the_next(turns)
+
+
+def _turn(row: _Row, table: _Table) -> Turn:
+    text = _said(_cell(row, table, "text"))
+    speaker = checked_speaker(_cell(row, table, "speaker"), row.where)
+    if "start" not in table.columns:
+        return Turn(text, speaker)
+    start_s = _seconds(row, table, "start")
+    if "end" in table.columns:
+        end_s = _seconds(row, table, "end")
+    else:
+        end_s = start_s + (_seconds(row, table, "duration") if "duration" in table.columns else 0)
+    return timed_turn(text, speaker, Span(start_s, end_s), row.where)
+
+
+def _said(cell: str) -> str:
+    clip = _CLIP.fullmatch(cell.strip())
+    return plain_label(_EVENT.sub(" ", clip[1] if clip else cell))
+
+
+def _seconds(row: _Row, table: _Table, name: str) -> Seconds:
+    """A time in seconds (or the column's unit), or as ``hh:mm:ss.s``."""
+    cell = _cell(row, table, name).strip()
+    clock = _CLOCK.fullmatch(cell)
+    if clock is None:
+        number = cell.replace(",", ".", 1) if table.has_decimal_commas else cell
+        return read_number(number, row.where) * table.columns[name].unit_s
+    sign, hours, minutes, seconds = clock.groups()
+    total = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+    return -total if sign else total
+
+
+def _cell(row: _Row, table: _Table, name: str) -> str:
+    return row.cells[table.columns[name].position] if name in table.columns else ""
+
+
+def _until_the_next(turns: list[Turn]) -> list[Turn]:
+    """The last one lasts as long as its words take to say, which segmenting clips to the audio."""
+    ordered = sorted(turns, key=lambda turn: turn.start_s or 0.0)
+    done = [Turn(a.text, a.speaker, a.start_s, b.start_s) for a, b in pairwise(ordered)]
+    for last in ordered[-1:]:
+        start_s = last.start_s or 0.0
+        end_s = start_s + SECONDS_PER_WORD * len(last.text.split())
+        done.append(Turn(last.text, last.speaker, start_s, end_s))
+    return done
+
+
+def _read(text: str) -> _Table:
+    delimiter, header = _header(text)
+    columns = _columns(header)
+    if "text" not in columns or ({"end", "duration"} & columns.keys() and "start" not in columns):
+        lacking = "start" if "text" in columns else "text"
+        raise DocumentError(
+            f"line 1 of the transcript names no column of {lacking}s that is known: "
+            f"{', '.join(_NAMES[lacking])}; rename one"
+        )
+    rows = [row for row in _rows(text, delimiter) if any(map(str.strip, row.cells))][1:]
+    for row in rows:
+        if len(row.cells) != len(header):
+            raise DocumentError(
+                f"{row.where} of the transcript has {len(row.cells)} cells, the header "
+                f"{len(header)}; quote cells that hold the delimiter"
+            )
+    return _Table(columns, rows, has_decimal_commas=delimiter != ",")
+
+
+def _rows(text: str, delimiter: str) -> Iterator[_Row]:
+    """Rows; in a table of tabs, a line is a row, and a quote within it a quote."""
+    if delimiter == "\t":
+        for number, line in numbered_lines(text):
+            yield _Row(f"line {number}", [_unquoted(cell) for cell in line.split("\t")])
+        return
+    csv.field_size_limit(sys.maxsize)  # a cell of 131,072 characters is a long turn, no error
+    reader = csv.reader(
+        re.split(r"(?<=\n)", text.replace("\r\n", "\n").replace("\r", "\n")),
+        delimiter=delimiter,
+        strict=True,
+    )
+    number = 1
+    try:
+        for cells in reader:
+            yield _Row(f"line {number}", cells)
+            number = reader.line_num + 1
+    except csv.Error:
+        raise DocumentError(
+            f"line {number} of the transcript begins a row whose quotes do not match; mend it"
+        ) from None
+
+
+def _unquoted(cell: str) -> str:
+    if len(cell) > 1 and cell.startswith('"') and cell.endswith('"'):
+        return cell[1:-1].replace('""', '"')
+    return cell
+
+
+def _header(text: str) -> tuple[str, list[str]]:
+    """The delimiter and the cells of the first line."""
+    line = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
+    found = [(d, [_unquoted(cell.strip()) for cell in line.split(d)]) for d in "\t,;"]
+    return max(found, key=lambda pair: len(_columns(pair[1])))
+
+
+def _columns(header: list[str]) -> dict[str, _Column]:
+    """The columns that are understood; of two that may be meant, the first in `_NAMES`."""
+    named: dict[str, _Column] = {}
+    for position, name in enumerate(header):
+        if len(name) <= _LONGEST_NAME:
+            unit = _UNIT.search(name.lower())
+            plain = re.sub(r"[\W_]", "", _UNIT.sub("", name.lower()))
+            unit_s = 0.001 if unit is not None and unit[1].startswith("m") else 1.0
+            named.setdefault(plain, _Column(position, unit_s))
+    found = {
+        role: next((named[name] for name in names if name in named), None)
+        for role, names in _NAMES.items()
+    }
+    return {role: column for role, column in found.items() if column is not None}

@@ -1,0 +1,129 @@
+"""Tables of turns: the columns by what they are called, each row once."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hilbert.stages.extract.transcripts.transcript import detect_format, parse_transcript
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Turn
+
+HEADER = "start_time\tstop_time\tspeaker\tvalue\n"
+EXPECTED = (Turn("hi there", "Ellie", 0.5, 2.0), Turn("good", "Participant", 2.5, 3.25))
+
+
+def turns(text: str, name: str = "") -> tuple[Turn, ...]:
+    return parse_transcript(text.encode(), name=name)
+
+
+def test_daic_woz() -> None:
+    text = (
+        f"{HEADER}0.5\t2\tEllie\tIntroV4 (hi there)\n2.5\t3.25\tParticipant\t<laughter> good\n"
+        "4\t5\tParticipant\t<sigh>\n6\t7\tEllie\twhat_do (you do)\n\n"
+        '8\t9\tParticipant\tyes (nods) "so\n'
+    )
+    assert turns(text) == (
+        *EXPECTED,
+        Turn("you do", "Ellie", 6.0, 7.0),
+        Turn('yes (nods) "so', "Participant", 8.0, 9.0),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Start,End,Speaker,Text\n0.5,2,Ellie,hi there\n2.5,3.25,Participant,"good"\n',
+        "text;speaker;onset;offset;notes\nhi there;Ellie;0,5;2;\ngood;Participant;2,5;3,25;x\n",
+        "Speaker,start_ms,duration (ms),words\nEllie,500,1500,hi there\n"
+        "Participant,2500,750,good\n",
+        "begin\tend\tspeaker\tutterance\n0:00.5\t0:02\tEllie\thi there\n"
+        "00:00:02.5\t00:00:03,25\tParticipant\tgood\n",
+        'start_s,to [sec],who,sentence\r\n0.5,2,Ellie,"hi\nthere"\r\n2.5,3.25,Participant,good',
+        "start,stop,speaker,value\r0.5,2,Ellie,hi there\r2.5,3.25,Participant,good",
+    ],
+)
+def test_other_headers(text: str) -> None:
+    assert detect_format(text) == "csv"
+    assert turns(text) == EXPECTED
+    for encoding in ("utf-8-sig", "utf-16"):
+        assert parse_transcript(text.encode(encoding)) == EXPECTED
+
+
+def test_no_ends() -> None:
+    assert turns("start,text\n5,c\n0,a b\n") == (
+        Turn("a b", None, 0.0, 5.0),
+        Turn("c", None, 5.0, 5.4),
+    )
+
+
+def test_no_times() -> None:
+    assert turns("speaker,text\nA,hi\nB,\nA,bye") == (Turn("hi", "A"), Turn("bye", "A"))
+
+
+@pytest.mark.parametrize("text", [
+    "Text, she said\nmore", "start here, and go on", "value\tadded", "Speaker, who was late, left",
+])  # fmt: skip
+def test_prose_is_no_table(text: str) -> None:
+    assert detect_format(text) == "plain"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("x,2,A,secret", "line 3 .* no number"),
+        (",2,A,secret", "line 3 .* no number"),
+        ('"1,234",2,A,secret', "line 3 .* no number"),
+        ("0:75,2,A,secret", "line 3 .* no number"),
+        ("nan,2,A,secret", "line 3 .* no number"),
+        ("0,inf,A,secret", "line 3 .* no number"),
+        ("-1,2,A,secret", "line 3 .* starts before 0"),
+        ("-0:01,2,A,secret", "line 3 .* starts before 0"),
+        ("3,2,A,secret", "line 3 .* before it starts"),
+        ("1,2,A,secret,and more", "line 3 .* has 5 cells, the header 4"),
+        ("1,2,secret", "line 3 .* has 3 cells, the header 4"),
+        ('1,2,A,"secret', "line 3 .* quotes do not match"),
+        ('1,2,A,"sec"ret', "line 3 .* quotes do not match"),
+        ("1,2,my name is secret and long,x", "line 3 .* names a speaker of 6 words"),
+    ],
+)
+def test_bad_rows(row: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message) as error:
+        turns(f"start,end,speaker,text\n0,1,A,secret\n{row}\n5,6,A,secret")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "lacks"), [("start,end,secret", "texts"), ("stop,value", "starts"), ("x", "texts")]
+)
+def test_a_header_that_is_not_known(header: str, lacks: str) -> None:
+    with pytest.raises(
+        DocumentError, match=f"line 1 .* names no column of {lacks}.*rename"
+    ) as error:
+        turns(f"{header}\n1,2,secret", "a.csv")
+    assert "secret" not in str(error.value)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.sampled_from(["", "A", "B b"]),
+                  st.text("ab,;\"'\n\r .\u00e9").map(lambda text: f"x {text}")),
+        min_size=1,
+    ),
+    st.sampled_from(",;"),
+)  # fmt: skip
+def test_reads_what_csv_writes(rows: list[tuple[int, int, str, str]], delimiter: str) -> None:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter)
+    writer.writerow(["start", "end", "speaker", "text"])
+    for start, length, speaker, text in rows:
+        writer.writerow([start / 1000, (start + length) / 1000, speaker, text])
+    assert sorted(turns(file.getvalue()), key=str) == sorted(
+        (
+            Turn(" ".join(text.split()), speaker or None, at / 1000, (at + length) / 1000)
+            for at, length, speaker, text in rows
+        ),
+        key=str,
+    )
