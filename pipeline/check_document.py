@@ -81,11 +81,12 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
         problems.append(problem_of(DocumentError(reason_of(error))))
     turns = _turns(document)
     info = _info(document)
-    problems += column_problems(document, turns, info and info.duration_s)
+    duration_s = None if info is None else info.duration_s
+    problems += column_problems(document, turns, duration_s)
     off = [] if signal is None else list(_signal_problems(signal, segments, turns, document))
     problems += off
     if not any(problem.kind == "out of step" for problem in off):  # which tells why, and better
-        problems += turn_problems(turns, info and info.duration_s)
+        problems += turn_problems(turns, duration_s)
     return Facts(
         document=document,
         problems=tuple(problems),

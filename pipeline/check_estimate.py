@@ -76,7 +76,7 @@ def n_cores() -> int:
 def measure_gflops(repeats: int = 20) -> float:
     """Billions of float32 operations a second on one core; the best of some 3 ms."""
     import numpy as np
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     matrix = np.full((_MATRIX, _MATRIX), 0.5, np.float32)
     best_s = float("inf")

@@ -18,7 +18,8 @@ noise as loud as itself reaches 9, clean speech 30 to 60."""
 
 def decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Power in dB of full scale, not below -100."""
-    return (10 * np.log10(np.maximum(power, FLOOR))).astype(np.float32)
+    level: NDArray[np.float32] = 10 * np.log10(np.maximum(power, np.float32(FLOOR)))
+    return level
 
 
 def activity_curve(power: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,7 +39,9 @@ def activity_curve(power: NDArray[np.float32]) -> NDArray[np.float32]:
     level = decibels(power)
     top = float(np.quantile(level, 0.95))
     low = max(float(np.quantile(level, 0.1)), top - RANGE_DB)
-    return np.sqrt(np.clip((level - low) / max(top - low, 1e-3), 0.0, 1.0)).astype(np.float32)
+    share = np.clip((level - low) / max(top - low, 1e-3), 0.0, 1.0)
+    curve: NDArray[np.float32] = np.sqrt(share).astype(np.float32)
+    return curve
 
 
 def level_range_db(signal: Signal) -> float:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,17 @@ UPPER_BAND_HZ = (4300.0, 7500.0)
 """Where it passes nothing, and fricatives have most of their power."""
 
 Curve = NDArray[np.float32]
+
+
+class _Frames(NamedTuple):
+    """Numbers of consecutive frames; see `Signal`."""
+
+    power: Curve
+    mean: Curve
+    peak: Curve
+    clipped: Curve
+    channel_power: Curve
+    bands: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +119,27 @@ def measure_signal(path: Path) -> Signal:
     size = max(1, round(HOP_S * source.sampling_rate))
     hasher = hashlib.blake2b(digest_size=20)
     hasher.update(f"{source.sampling_rate} {source.n_channels} ".encode())
-    parts: list[_Frames] = []
+    parts = [_measure(np.zeros((0, source.n_channels), np.float32), size, source.sampling_rate, 0)]
     fault = None
     n_frames = 0
     try:
         for block in _whole_frames(source, size):  # (n_frames * size, n_channels)
-            hasher.update(np.ascontiguousarray(block))
+            hasher.update(np.ascontiguousarray(block).data)
             frames = _measure(block, size, source.sampling_rate, skip=-n_frames % SPECTRUM_EVERY)
-            n_frames += len(frames[0])
+            n_frames += len(frames.power)
             parts.append(frames)
     except DocumentError as error:
         fault = error
-    columns = [np.concatenate(column) for column in zip(*[_NOTHING, *parts], strict=True)]
-    hop_s = size / source.sampling_rate
+    joined = {name: np.concatenate([getattr(part, name) for part in parts])
+              for name in _Frames._fields}  # fmt: skip
     return Signal(
-        source.sampling_rate, source.n_channels, hop_s, *columns, hasher.hexdigest(), fault
+        sampling_rate=source.sampling_rate,
+        n_channels=source.n_channels,
+        hop_s=size / source.sampling_rate,
+        digest=hasher.hexdigest(),
+        fault=fault,
+        **joined,
     )
-
-
-_Frames = tuple[Curve, Curve, Curve, Curve, Curve, NDArray[np.float32]]
-_NOTHING: _Frames = (*(np.zeros(0, np.float32) for _ in range(5)), np.zeros((0, 2), np.float32))  # type: ignore[assignment]
 
 
 def _whole_frames(source: AudioSource, size: int) -> Iterator[NDArray[np.float32]]:
@@ -154,7 +167,8 @@ def _measure(block: NDArray[np.float32], size: int, rate: int, skip: int) -> _Fr
         channel_power = power
     else:  # (n_frames, size, n_channels) to (n_frames,)
         channel_power = block.reshape(-1, size, n_channels).var(axis=1).mean(axis=1)
-    return power, mean, peak, clipped, channel_power, _bands(mono[skip::SPECTRUM_EVERY], rate)
+    bands = _bands(mono[skip::SPECTRUM_EVERY], rate)
+    return _Frames(power, mean, peak, clipped, channel_power, bands)
 
 
 def _bands(frames: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
