@@ -31,7 +31,16 @@ def level_problems(signal: Signal) -> Iterator[Problem]:
         yield Problem("error", "silence", what, mend)
         return
     yield from _silent_half(signal)
-    if signal.duration_s >= SHORTEST_S and level_range_db(signal) < NO_SPEECH_DB:
+    yield from _clipping(signal)
+    yield from _offset(signal)
+    if signal.n_channels > 1 and 100 * signal.power.mean() < signal.channel_power.mean():
+        yield Problem(
+            "warning",
+            "channels cancel",
+            "its channels cancel each other out: their mean is 20 dB below them",
+            "turn the phase of one around, or store one channel alone",
+        )
+    elif signal.duration_s >= SHORTEST_S and level_range_db(signal) < NO_SPEECH_DB:
         yield Problem(
             "warning",
             "no speech",
@@ -45,9 +54,6 @@ def level_problems(signal: Signal) -> Iterator[Problem]:
             f"its speech is very quiet ({level:.0f} dBFS)",
             "use the original, or amplify it before it is stored with 16 bits",
         )
-    yield from _clipping(signal)
-    yield from _offset(signal)
-    yield from _cancellation(signal)
 
 
 def active_dbfs(signal: Signal) -> float:
@@ -87,14 +93,4 @@ def _offset(signal: Signal) -> Iterator[Problem]:
             "DC offset",
             f"the waveform lies off centre by {dc:+.1%} of full scale",
             "remove the offset with a high-pass filter",
-        )
-
-
-def _cancellation(signal: Signal) -> Iterator[Problem]:
-    if signal.n_channels > 1 and 100 * signal.power.mean() < signal.channel_power.mean():
-        yield Problem(
-            "warning",
-            "channels cancel",
-            "its channels cancel each other out: their mean is 20 dB below them",
-            "turn the phase of one around, or store one channel alone",
         )
