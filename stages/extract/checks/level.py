@@ -30,7 +30,6 @@ def level_problems(signal: Signal) -> Iterator[Problem]:
         what, _, mend = SILENT.rpartition("; ")
         yield Problem("error", "silence", what, mend)
         return
-    yield from _silent_half(signal)
     yield from _clipping(signal)
     yield from _offset(signal)
     if signal.n_channels > 1 and 100 * signal.power.mean() < signal.channel_power.mean():
@@ -40,7 +39,9 @@ def level_problems(signal: Signal) -> Iterator[Problem]:
             "its channels cancel each other out: their mean is 20 dB below them",
             "turn the phase of one around, or store one channel alone",
         )
-    elif signal.duration_s >= SHORTEST_S and level_range_db(signal) < NO_SPEECH_DB:
+        return
+    yield from _silent_half(signal)
+    if signal.duration_s >= SHORTEST_S and level_range_db(signal) < NO_SPEECH_DB:
         yield Problem(
             "warning",
             "no speech",

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_turns_that_fill_the_recording_tell_nothing(signal: Signal) -> None:
 
 
 def test_turns_where_nobody_speaks(signal: Signal) -> None:
-    pauses = [Span(one.end_s, two.start_s) for one, two in zip(TURNS, TURNS[1:], strict=False)]
+    pauses = [Span(one.end_s, two.start_s) for one, two in pairwise(TURNS)]
     found = list(alignment_problems(signal, pauses, Document("a")))
     assert [problem.kind for problem in found] == ["out of step"]
 

@@ -24,7 +24,7 @@ def write(path: Path, x: np.ndarray, rate: int = 16_000, subtype: str = "FLOAT")
     return path
 
 
-@pytest.mark.parametrize(("rate", "n_channels"), [(16_000, 1), (44_100, 2), (11_025, 8), (8_000, 1)])
+@pytest.mark.parametrize(("rate", "n_channels"), [(16_000, 1), (44_100, 2), (11_025, 8)])
 @pytest.mark.parametrize("block", [65_536, 1_001, 50])
 def test_frames_do_not_depend_on_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: int, n_channels: int, block: int
