@@ -105,14 +105,16 @@ def _signal_problems(
     spans = [Span(s.start_s or 0.0, s.end_s or 0.0) for s in segments if _is_audio(s)]
     if signal.fault is not None:
         last_s = max((span.end_s for span in spans), default=float("inf"))
-        # an extraction reads no further than the last segment
-        yield problem_of(signal.fault, "error" if signal.duration_s < last_s else "warning")
+        if signal.duration_s < last_s:
+            yield problem_of(signal.fault)
+            return
+        yield problem_of(signal.fault, "warning")  # an extraction reads no further
     kept = signal.only(kept_stretches(document))
     found = list(level_problems(kept))
     yield from found
     if any(problem.kind in ("silence", "no speech") for problem in found):
         return
-    if float(signal.only(spans).peak.max(initial=0.0)) < SILENCE_PEAK and spans:
+    if spans and float(signal.only(spans).peak.max(initial=0.0)) < SILENCE_PEAK:
         what, _, mend = SILENT.rpartition("; ")
         yield Problem("error", "silence", f"where it has turns, {what}", mend)
     yield from bandwidth_problems(kept)

@@ -28,26 +28,28 @@ def duplicate_problems(
         The document and its problem.
     """
     heard: dict[str, list[Facts]] = {}
-    read: dict[str, Facts] = {}
+    read: dict[str, list[Facts]] = {}
     for fact in facts:
         document = fact.document
-        twin = _same_audio(document, heard.get(audio_digests.get(document.id, ""), ()))
+        others = heard.setdefault(audio_digests.get(document.id, f"\0{document.id}"), [])
+        twin = _same(fact, others)
+        others.append(fact)
         if twin is not None:
             yield document.id, _problem("recording", document, twin.document)
-        if document.id in audio_digests:
-            heard.setdefault(audio_digests[document.id], []).append(fact)
         if fact.turns_digest is None:
             continue
-        first = read.setdefault(fact.turns_digest, fact)
-        if first is fact or twin is not None:
+        others = read.setdefault(fact.turns_digest, [])
+        reader = _same(fact, others) if fact.is_timed else next(iter(others), None)
+        others.append(fact)
+        if reader is None or twin is not None:
             continue
         if fact.is_timed or fact.n_words >= FEW_WORDS:
-            yield document.id, _problem("transcript", document, first.document)
+            yield document.id, _problem("transcript", document, reader.document)
 
 
-def _same_audio(document: Document, others: Sequence[Facts]) -> Facts | None:
-    """Who has the same recording, and keeps a stretch of it that this one keeps, too."""
-    mine = kept_stretches(document)
+def _same(fact: Facts, others: Sequence[Facts]) -> Facts | None:
+    """Of documents with the same recording, one that keeps a stretch that this one keeps, too."""
+    mine = kept_stretches(fact.document)
     for other in others:
         theirs = kept_stretches(other.document)
         if any(intersect(one, two).duration_s > 0 for one in mine for two in theirs):
