@@ -11,6 +11,7 @@ import hilbert
 
 COMMANDS = {
     "init": "Write a commented hilbert.toml for the corpus in this folder.",
+    "check": "Read a corpus once and tell what is wrong with it; nothing is encoded.",
     "run": "Bring everything that hilbert.toml declares up to date: features, then every run.",
     "status": "What is current, stale, missing or failed, stage by stage.",
     "why": "Why a document would be run again: what of it changed.",

@@ -64,6 +64,7 @@ def test_setup_lists_every_package() -> None:
     [
         "hilbert",
         "hilbert.pipeline.cli",
+        "hilbert.pipeline.cli_check",
         "hilbert.pipeline.cli_extract",
         "hilbert.pipeline.cli_store",
     ],

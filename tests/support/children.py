@@ -70,9 +70,11 @@ class Child:
         self.result()
         return False
 
-    def result(self) -> tuple[float, Any]:
+    def result(self, patience_s: float = PATIENCE_S) -> tuple[float, Any]:
         """Seconds that the task took, and what it returned; raises what it raised."""
-        assert self._pipe.poll(PATIENCE_S), "a child did not end"
+        if not self._pipe.poll(patience_s):
+            self._process.kill()
+            raise AssertionError(f"a child did not end in {patience_s:.0f} s")
         try:
             seconds, value, error = self._pipe.recv()
         except EOFError:

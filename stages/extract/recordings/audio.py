@@ -30,6 +30,8 @@ Waveform = NDArray[np.float32]
 SILENCE_PEAK = 1e-4
 """-80 dBFS, three steps of 16-bit audio: dither reaches it, speech at any usable level does not."""
 
+SILENT = "the audio is silent: no sample reaches -80 dBFS; check the recording and its channels"
+
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
@@ -102,9 +104,7 @@ def read_spans(
         peak = max(peak, float(np.abs(waveform).max(initial=0.0)))
         yield waveform
     if bounds and peak < SILENCE_PEAK:
-        raise DocumentError(
-            "the audio is silent: no sample reaches -80 dBFS; check the recording and its channels"
-        )
+        raise DocumentError(SILENT)
 
 
 def _sample_bounds(span: Span, sampling_rate: int) -> tuple[int, int]:
@@ -113,8 +113,14 @@ def _sample_bounds(span: Span, sampling_rate: int) -> tuple[int, int]:
     return round(span.start_s * sampling_rate), round(span.end_s * sampling_rate)
 
 
-def _mono_blocks(source: AudioSource) -> Iterator[Waveform]:
-    """The mean of the channels, block by block, checked for everything that can be wrong."""
+def checked_blocks(source: AudioSource) -> Iterator[NDArray[np.float32]]:
+    """Yield all blocks of shape (n_frames, n_channels), checked for everything that can be wrong.
+
+    Raises
+    ------
+    DocumentError
+        If the audio is truncated or damaged, or holds NaN or infinite samples.
+    """
     n_frames = 0
     try:
         for block in source.blocks():  # (n_frames, n_channels)
@@ -125,7 +131,7 @@ def _mono_blocks(source: AudioSource) -> Iterator[Waveform]:
                     f"export it again"
                 )
             n_frames += len(block)
-            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+            yield block
     except UndecodableError as error:
         raise DocumentError(
             f"the audio cannot be decoded beyond {n_frames / source.sampling_rate:.1f} s; "
@@ -133,6 +139,12 @@ def _mono_blocks(source: AudioSource) -> Iterator[Waveform]:
         ) from error
     if source.n_frames is not None:
         check_whole(Extent(n_frames, source.n_frames), source.sampling_rate)
+
+
+def _mono_blocks(source: AudioSource) -> Iterator[Waveform]:
+    """The mean of the channels, block by block."""
+    for block in checked_blocks(source):
+        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
 def _first_bad_frame(block: Waveform, n_before: int) -> int:
