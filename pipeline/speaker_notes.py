@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from hilbert.pipeline.speakers import SpeakerChoice, folded
+from hilbert.pipeline.speakers import ROLES, SpeakerChoice, folded
 from hilbert.store.errors import FitError
 from hilbert.store.types import MODALITIES, Modality, Seconds
 
 UNKNOWN = "unknown"
 _MOST_NAMES = 8
+_LEAST_OVERLAP_S = 0.02  # a frame of speech encoders; less is rounding
 
 Counts = Mapping[tuple[Modality, str | None], int]
 """Numbers of segments by modality and speaker, None where that is not known."""
@@ -57,9 +58,8 @@ def check_names(shares: Sequence[Share], choice: SpeakerChoice) -> None:
     for entry in (*choice.keep, *choice.drop):
         if choice.roles.names_of(entry).isdisjoint(known):
             raise FitError(
-                f"no document has a speaker {entry!r}; {_there_are(present, choice)}."
-                f" Choose among them with --speakers, or say in hilbert.toml who has a role:"
-                " [speakers] participant = [NAME]"
+                f"no document has the speaker {entry!r}; {_there_are(present, choice)}."
+                f" {_advice(entry)}"
             )
 
 
@@ -93,21 +93,19 @@ def _losses(shares: Mapping[str, Share], modality: Modality) -> list[str]:
     }
     if not lost:
         return []
-    first = next(iter(lost))
-    unknown = [name for name, share in lost.items() if (modality, None) in share.counts]
-    line = f"{_documents(len(lost))} keep no {modality} (first: {first})"
-    if unknown and modality == "audio":
+    n, first = len(lost), next(iter(lost))
+    line = f"{_documents(n)} {'keeps' if n == 1 else 'keep'} no {modality} (first: {first})"
+    if all((modality, None) in share.counts for share in lost.values()):
         line += (
-            f"; in {'all' if len(unknown) == len(lost) else len(unknown)} of them it has unknown"
-            " speakers, as a transcript without times does not tell who is heard when: give them"
-            " one with times"
+            f": the speakers of {'its' if n == 1 else 'their'} audio are unknown, as they are"
+            " where a transcript has no times; give one with times"
         )
     return [line]
 
 
 def _overlaps(shares: Mapping[str, Share]) -> list[str]:
     """How much of the audio that is kept other voices may be heard in."""
-    overlapped = {name: s.overlap_s for name, s in shares.items() if s.overlap_s > 0}
+    overlapped = {n: s.overlap_s for n, s in shares.items() if s.overlap_s >= _LEAST_OVERLAP_S}
     if not overlapped:
         return []
     kept_s = sum(share.kept_s for share in shares.values())
@@ -139,6 +137,12 @@ def _segments(counts: Mapping[tuple[Modality, str | None], int], name: str | Non
     found = [(modality, counts.get((modality, name), 0)) for modality in MODALITIES]
     parts = [f"{n} {modality}" for modality, n in found if n]
     return f"{' and '.join(parts)} segment{'' if sum(n for _, n in found) == 1 else 's'}"
+
+
+def _advice(entry: str) -> str:
+    if folded(entry) in ROLES:
+        return f"Say in hilbert.toml who it is: [speakers] {folded(entry)} = [NAME, ...]"
+    return "Choose among them, or a role: " + ", ".join(ROLES)
 
 
 def _there_are(present: Counter[str], choice: SpeakerChoice) -> str:
