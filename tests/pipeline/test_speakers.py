@@ -27,7 +27,7 @@ from hilbert.store.feature_store import FeatureStore, create_store
 from hilbert.store.manifest import Manifest, Row
 from hilbert.store.segment_table import speakers_of, to_rows
 from hilbert.store.types import EncoderInfo, Segment
-from support.project import run
+from support.project import SENTENCES, Project, run, write_recording, write_transcript
 
 PARTICIPANT = SpeakerChoice(keep=("participant",))
 QUICK = ("--folds", "2", "--repeats", "1", "--epochs", "1", "--min-steps", "1",
@@ -365,3 +365,42 @@ class TestCommand:
         (tmp_path / "hilbert.toml").write_text('fit = {speakers = ["A"], drop_speakers = ["a"]}')
         with pytest.raises(ProjectError, match=r"both fit\.speakers and fit\.drop_speakers"):
             read_project(tmp_path / "hilbert.toml")
+
+
+class TestPredict:
+    def test_the_runs_speakers_are_scored_and_no_others(self, project: Project) -> None:
+        """Words of B, whom the run does not know, move no score; a document without A has none."""
+        rows = []
+        for i in range(8):
+            name = f"d{i}"
+            write_recording(project.folder / f"{name}.wav", 12.0, seed=i)
+            write_transcript(project.folder / f"{name}.vtt", SENTENCES[i % 4 :] + SENTENCES[:1])
+            rows.append({"id": name, "audio": f"{name}.wav", "transcript": f"{name}.vtt",
+                         "mood": ("low", "high")[i // 2 % 2]})  # fmt: skip
+        project.write_table(rows)
+        project.extract()
+        run_dir = project.folder / "run"
+        done = run("fit", "--store", str(project.store), "--run-dir", str(run_dir), *QUICK,
+                   "--speakers", "a")  # fmt: skip
+        assert done.exit_code == 0, done.output
+        write_transcript(project.folder / "other.vtt", [SENTENCES[0], "Quite other words."])
+        write_transcript(project.folder / "same.vtt", [SENTENCES[0], "And these are others."])
+        project.write_table(
+            [
+                {"id": "one", "audio": "d0.wav", "transcript": "other.vtt"},
+                {"id": "two", "audio": "d0.wav", "transcript": "same.vtt"},
+                {"id": "nobody", "text": "Who says this is unknown."},
+            ]
+        )
+        out = project.folder / "p.csv"
+        done = run("predict", str(run_dir), str(project.folder / "corpus.jsonl"), "--out", str(out),
+                   "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        assert done.exit_code == 3, done.output
+        assert "Speakers scored, as in the run: a." in done.stdout
+        assert "not scored: nobody: none of its text segments is by a; they are by: unknown" in (
+            done.stdout
+        )
+        lines = [line.split(",", 1) for line in out.read_text().splitlines()[1:]]
+        assert [name for name, _ in lines] == ["one", "two"]
+        scores = [[float(p) for p in values.split(",")] for _, values in lines]
+        np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)
