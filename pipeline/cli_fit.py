@@ -13,6 +13,7 @@ from hilbert.pipeline import fit_output
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.project import FitSection, Project
+from hilbert.pipeline.speakers import EVERYONE, folded
 from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
 from hilbert.store.errors import FitError
 
@@ -40,6 +41,19 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME",
     help="Use the features of this encoder only; may be repeated.",
+)
+@click.option(
+    "--speakers",
+    multiple=True,
+    metavar="NAME|ROLE",
+    help="Use the segments of this speaker, or of this role (participant, interviewer) only; may"
+    " be repeated.  [default: everyone]",
+)
+@click.option(
+    "--drop-speakers",
+    multiple=True,
+    metavar="NAME|ROLE",
+    help="Do not use the segments of this speaker or role; may be repeated.",
 )
 @option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once.")
 @option("--repeats", SplitConfig, "repeats", "How often the documents are split anew.")
@@ -89,6 +103,8 @@ def command(
     target: str | None,
     run_dir: Path | None,
     names: tuple[str, ...],
+    speakers: tuple[str, ...],
+    drop_speakers: tuple[str, ...],
     generation: int | None,
     overwrite: bool,
     dry_run: bool,
@@ -103,6 +119,8 @@ def command(
     directory with folds, predictions, scores, figures and weights.
     """
     project = _with_flags(common.open_project(), names)
+    if speakers or drop_speakers:
+        project = _with_speakers(project, speakers, drop_speakers)
     target = target or _only_target(project)
     options = fit_options(project, target, device=device, workers=workers)
     options = replace(options, generation=generation)
@@ -168,6 +186,7 @@ def fit_options(
     return FitOptions(
         target=target,
         encoders=project.fit.encoders,
+        speakers=project.speaker_choice(),
         splits=project.splits,
         train=replace(project.train, device=device),
         workers=workers or _processors(),
@@ -185,6 +204,12 @@ def _with_flags(project: Project, names: tuple[str, ...]) -> Project:
         train=common.override(train),
         fit=replace(common.override(project.fit), encoders=names or project.fit.encoders),
     )
+
+
+def _with_speakers(project: Project, keep: tuple[str, ...], drop: tuple[str, ...]) -> Project:
+    """The choice of the flags instead of the file's; ``everyone`` undoes the file's."""
+    keep = () if [*map(folded, keep)] == [EVERYONE] else keep
+    return replace(project, fit=replace(project.fit, speakers=keep, drop_speakers=drop))
 
 
 def _only_target(project: Project) -> str | None:

@@ -56,6 +56,7 @@ def command(
                 "out": str(out),
                 "documents": len(found.ids),
                 "classes": list(found.classes),
+                "speakers": found.speakers.as_json(),
                 "encoded": dict(found.report.encoded),
                 "failed": [{"id": name, "reason": reason} for name, reason in failed],
                 "seconds": common.seconds_since_start(),
@@ -65,6 +66,8 @@ def command(
         extract_output.echo(found.report, out)
     else:
         click.echo(f"{len(found.ids)} documents scored; class probabilities are in {out}.")
+        if not found.speakers.is_everyone:
+            click.echo(f"Speakers scored, as in the run: {found.speakers}.")
         for name, reason in failed:
             click.echo(f"  not scored: {name}: {reason}")
     if failed:

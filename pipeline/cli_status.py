@@ -14,12 +14,12 @@ from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_errors import in_keys
-from hilbert.pipeline.session import ExtractOptions
+from hilbert.pipeline.session import ExtractOptions, Session
+from hilbert.pipeline.speaker_rows import shares_of
 from hilbert.pipeline.status import STATES, StageStatus, Survey, summaries_after, survey
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import encoders_at
 from hilbert.store.formats import format_at
-from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> 
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         found = survey(session, corpus, encoders)
         generation = session.store.manifest().generation
-        summaries = summaries_after(session, found) if project.targets else {}
-    fits = [fit_state_of(project, found, summaries, encoders, t) for t in project.targets]
+        fits = fit_states(project, session, found, encoders)
     if as_json:
         common.print_json({"generation": generation, **_as_json(found, fits)})
     else:
@@ -91,21 +90,25 @@ def encoders_to_check(
     return {encoder.info.name: encoder.info for encoder in chosen}
 
 
-def fit_state_of(
-    project: Project,
-    found: Survey,
-    summaries: Mapping[str, SegmentSummary],
-    encoders: Mapping[str, EncoderInfo],
-    target: str,
-) -> "FitState":
-    """State of a target's fit, as it will be when the store is up to date."""
+def fit_states(
+    project: Project, session: Session, found: Survey, encoders: Mapping[str, EncoderInfo]
+) -> "list[FitState]":
+    """States of the fits of all targets, as they will be when the store is up to date."""
+    if not project.targets:
+        return []
     from hilbert.pipeline.cli_fit import fit_options, place_of
     from hilbert.pipeline.fit_state import fit_state
 
-    options = fit_options(project, target, device="auto", workers=None)
-    options = replace(options, encoders=options.encoders or tuple(encoders))
-    state = fit_state(found.prospect, summaries, options, place_of(project, by_target=True))
-    return replace(state, note=state.note and in_keys(Project, state.note))
+    manifest, place = found.prospect, place_of(project, by_target=True)
+    summaries = summaries_after(session, found)
+    shares = shares_of(session.store, manifest.rows, summaries, project.speaker_choice())
+    states = []
+    for target in project.targets:
+        options = fit_options(project, target, device="auto", workers=None)
+        options = replace(options, encoders=options.encoders or tuple(encoders))
+        state = fit_state(manifest, summaries, options, place, shares)
+        states.append(replace(state, note=state.note and in_keys(Project, state.note)))
+    return states
 
 
 def _as_json(found: Survey, fits: "list[FitState]") -> dict[str, Any]:

@@ -8,11 +8,11 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.choose_encoders import store_precision
 from hilbert.pipeline.cli_common import option
-from hilbert.pipeline.cli_status import dry, encoders_to_check, fit_state_of
+from hilbert.pipeline.cli_status import dry, encoders_to_check, fit_states
 from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
-from hilbert.pipeline.status import Reason, summaries_after, survey, why
+from hilbert.pipeline.status import Reason, survey, why
 from hilbert.store.types import EncoderInfo
 
 SHORT = 12
@@ -54,11 +54,10 @@ def _why_fitted(
     options = dry(project.extract_options())
     with begin(project.store, store_precision(project.store), options) as session:
         found = survey(session, table, encoders)
-        summaries = summaries_after(session, found)
-    for target in project.targets:
-        state = fit_state_of(project, found, summaries, encoders, target)
+        states = fit_states(project, session, found, encoders)
+    for state in states:
         others = None if document in state.documents else describe_state(state)
-        yield Reason(f"fit {target}", state.fit, state.documents.get(document, ()), others)
+        yield Reason(f"fit {state.target}", state.fit, state.documents.get(document, ()), others)
 
 
 def _echo(reason: Reason) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hilbert.pipeline.speaker_rows import kept_rows
+from hilbert.pipeline.speakers import SpeakerChoice
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
@@ -15,6 +17,8 @@ from hilbert.store.keys import canonical
 from hilbert.store.manifest import Manifest, Row
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import MODALITIES, EncoderInfo, Features, Modality
+
+_EVERYONE = SpeakerChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +150,17 @@ def load_features(
     documents: DocumentSet,
     rows: Sequence[Row],
     encoders: Sequence[EncoderInfo],
+    speakers: SpeakerChoice = _EVERYONE,
 ) -> DocumentSet:
-    """The documents with their features under `encoders`, read from the store."""
+    """The documents with their features under `encoders`, read from the store.
+
+    Only the segments of the chosen speakers come in; everything after this, baselines
+    included, knows no others.
+    """
     return replace(
         documents,
-        audio=tuple(_stream(store, row, encoders, "audio") for row in rows),
-        text=tuple(_stream(store, row, encoders, "text") for row in rows),
+        audio=tuple(_stream(store, row, encoders, "audio", speakers) for row in rows),
+        text=tuple(_stream(store, row, encoders, "text", speakers) for row in rows),
     )
 
 
@@ -240,11 +249,19 @@ def unusable_reason(row: Row, encoders: Sequence[EncoderInfo]) -> str | None:
 
 
 def _stream(
-    store: FeatureStore, row: Row, encoders: Sequence[EncoderInfo], modality: Modality
+    store: FeatureStore,
+    row: Row,
+    encoders: Sequence[EncoderInfo],
+    modality: Modality,
+    speakers: SpeakerChoice,
 ) -> Features | None:
-    """Features of all encoders of a modality side by side; None if the document lacks it."""
+    """Features of all encoders of a modality side by side; None if nothing of it is kept."""
     infos = [i for i in encoders if i.modality == modality and i.name in row.feature_keys]
     if not infos or row.segment_key is None:
         return None
     read = [store.read_keys(row.segment_key, row.feature_keys[i.name], i) for i in infos]
-    return Features(np.concatenate([features.x for features in read], axis=1), read[0].times)
+    x, times = np.concatenate([features.x for features in read], axis=1), read[0].times
+    if speakers.is_everyone:
+        return Features(x, times)
+    kept = kept_rows(store, row.segment_key, modality, speakers)
+    return Features(x[kept], times[kept]) if kept.any() else None

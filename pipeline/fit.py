@@ -69,6 +69,8 @@ def fit(
             "store": store.name,
             "store_identity": store.identity,
             "generation": plan.generation,
+            "speakers": plan.speakers.as_json(),
+            "speakers_named": str(plan.speakers),
             "warnings": [*plan.warnings, *describe_gaps(fitted.chosen, plan.manifest, plan.target)],
             "seconds": time.monotonic() - started,
         }
@@ -93,7 +95,7 @@ def _pinned(store: FeatureStore, plan: FitPlan) -> Iterator[None]:
 
 def _fit_plan(store: FeatureStore, plan: FitPlan, options: FitOptions, step: Step | None) -> Fitted:
     """Read the features of a plan, and fit."""
-    documents = load_features(store, plan.documents, plan.rows, plan.encoders)
+    documents = load_features(store, plan.documents, plan.rows, plan.encoders, plan.speakers)
     check_features(documents)
     chosen = FitDocuments(documents, plan.rows, plan.encoders, plan.left_out, plan.segments)
     train = replace(options.train, device=choose_device(options.train.device))

@@ -17,6 +17,7 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
              "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
+    found["speakers"] = summary.get("speakers")  # which runs of before did not have
     return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
 
 
@@ -24,8 +25,9 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
     """Print the verdict first, then the scores, warnings and where the run is."""
     click.echo(summary["verdict"]["sentence"])
     click.echo()
+    speakers = f"; speakers: {summary['speakers_named']}" if summary.get("speakers") else ""
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
-               f" {summary['folds']} folds")  # fmt: skip
+               f" {summary['folds']} folds{speakers}")  # fmt: skip
     click.echo(_table(summary["models"]))
     for line in _details(summary["models"]):
         click.echo(line)

@@ -19,6 +19,9 @@ from hilbert.pipeline.run_directory import (
     finished_run,
     run_folder,
 )
+from hilbert.pipeline.speaker_notes import Share, describe_shares
+from hilbert.pipeline.speaker_rows import shares_of, without_silenced
+from hilbert.pipeline.speakers import SpeakerChoice
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import check_classes
@@ -42,6 +45,8 @@ class FitOptions:
     """Column to predict."""
     encoders: tuple[str, ...] = ()
     """Encoders whose features are used; none means all of the store."""
+    speakers: SpeakerChoice = field(default_factory=SpeakerChoice)
+    """Whose segments are used."""
     splits: SplitConfig = field(default_factory=SplitConfig)
     """How documents are split for evaluation."""
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -97,8 +102,10 @@ class FitPlan:
         Documents that cannot be used, with the reason.
     segments : mapping
         Options that cut all documents.
+    speakers : SpeakerChoice
+        Whose segments are used.
     warnings : tuple of str
-        Classes that cannot be in every test fold.
+        Whose segments those are, and classes that cannot be in every test fold.
     run_dir : Path
         Where the run is or would be.
     up_to_date : bool
@@ -114,6 +121,7 @@ class FitPlan:
     documents: DocumentSet
     left_out: tuple[tuple[str, str], ...]
     segments: Mapping[str, Any]
+    speakers: SpeakerChoice
     warnings: tuple[str, ...]
     run_dir: Path
     up_to_date: bool
@@ -129,8 +137,14 @@ def plan_fit(
     summaries: Mapping[str, SegmentSummary],
     options: FitOptions,
     place: RunPlace,
+    shares: Mapping[str, Share],
 ) -> FitPlan:
     """Decide all of a fit that does not need features, and refuse what cannot be fitted.
+
+    Parameters
+    ----------
+    shares : mapping of str to Share
+        What the speakers chosen have of each document, see `shares_of`.
 
     Raises
     ------
@@ -139,7 +153,9 @@ def plan_fit(
     """
     target = choose_target(manifest, options.target)
     encoders = choose_encoders(manifest, options.encoders)
-    rows, left_out = choose_rows(manifest, encoders)
+    usable, unusable = choose_rows(manifest, encoders)
+    rows, silenced = without_silenced(usable, encoders, shares, options.speakers)
+    left_out = (*unusable, *silenced)
     if options.strict and left_out:
         name, reason = left_out[0]
         raise FitError(
@@ -147,7 +163,12 @@ def plan_fit(
             " mend them and run `hilbert extract`, or drop --strict"
         )
     documents = label_documents(rows, target)
-    warnings = check_classes(documents, options.splits)
+    heard = describe_shares(
+        {row.id: shares[row.id] for row in usable if row.id in shares},
+        options.speakers,
+        {info.modality for info in encoders},
+    )
+    warnings = (*heard, *check_classes(documents, options.splits))
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     segments = segment_options(rows, summaries)
@@ -158,13 +179,16 @@ def plan_fit(
     if not up_to_date:
         check_free(run_dir, overwrite=place.overwrite)
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
-                   left_out, segments, warnings, run_dir, up_to_date)  # fmt: skip
+                   left_out, segments, options.speakers, warnings, run_dir,
+                   up_to_date)  # fmt: skip
 
 
 def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:
     """`plan_fit` of a generation of a store, all of whose features must be there."""
     manifest = store.manifest(options.generation)
-    plan = plan_fit(manifest, summaries_of(store, manifest.rows), options, place)
+    summaries = summaries_of(store, manifest.rows)
+    shares = shares_of(store, manifest.rows, summaries, options.speakers)
+    plan = plan_fit(manifest, summaries, options, place, shares)
     lost = [row.id for row in plan.rows if any(k not in store.index for k in keys_of_row(row))]
     if lost and not plan.up_to_date:
         raise FitError(
@@ -199,9 +223,11 @@ def fit_components(
         }
         for row in rows
     }
+    chosen = {} if options.speakers.is_everyone else {"speakers": options.speakers.components()}
     return {
         "target": target,
         "documents": documents,
+        **chosen,
         "splits": asdict(options.splits),
         "train": train,
         "version": FIT_VERSION,

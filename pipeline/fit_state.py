@@ -10,6 +10,7 @@ from hilbert.pipeline.components import Change, changes
 from hilbert.pipeline.fit_plan import FitOptions, RunPlace, fit_key, plan_fit
 from hilbert.pipeline.report import has_report
 from hilbert.pipeline.run_directory import INPUTS_FILE, read_json
+from hilbert.pipeline.speaker_notes import Share
 from hilbert.pipeline.status import State
 from hilbert.store.errors import HilbertError
 from hilbert.store.manifest import Manifest
@@ -48,11 +49,12 @@ def fit_state(
     summaries: Mapping[str, SegmentSummary],
     options: FitOptions,
     place: RunPlace,
+    shares: Mapping[str, Share],
 ) -> FitState:
     """Whether the run that `hilbert run` would make of a manifest is there."""
     target = str(options.target)
     try:
-        plan = plan_fit(manifest, summaries, options, replace(place, overwrite=True))
+        plan = plan_fit(manifest, summaries, options, replace(place, overwrite=True), shares)
     except HilbertError as error:
         return FitState(target, "failed", "missing", note=str(error))
     if plan.up_to_date:

@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.documents import label_documents, load_features, unusable_reason
+from hilbert.pipeline.documents import (
+    label_documents,
+    load_features,
+    summaries_of,
+    unusable_reason,
+)
 from hilbert.pipeline.extract import ExtractReport, extract
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,
@@ -25,6 +30,8 @@ from hilbert.pipeline.run_directory import (
     write_csv,
 )
 from hilbert.pipeline.session import ExtractOptions
+from hilbert.pipeline.speaker_rows import shares_of, silenced_reason
+from hilbert.pipeline.speakers import SpeakerChoice, choice_from_json
 from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
@@ -47,6 +54,8 @@ class Predictions:
     classes : tuple of str
     probabilities : float64 array of shape (n_documents, n_classes)
         Rows sum to 1.
+    speakers : SpeakerChoice
+        Whose segments were scored: those that the run was fitted on.
     report : ExtractReport
         What the extraction did, and which documents failed.
     """
@@ -55,6 +64,7 @@ class Predictions:
     classes: tuple[str, ...]
     probabilities: NDArray[np.float64]
     report: ExtractReport
+    speakers: SpeakerChoice
 
 
 def predict(
@@ -91,24 +101,26 @@ def predict(
     """
     run = read_run(run_dir)
     model = load_model(run_dir, choose_device(device))
-    infos, segments = _recipe(run, run_dir.name)
+    infos, segments, speakers = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
     options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
     report = extract(corpus, store_path, encoders, options)
     if dry_run:
-        return Predictions((), model.classes, np.empty((0, len(model.classes))), report)
-    scored, failed = _score(model, open_store(store_path), infos, report)
+        return Predictions((), model.classes, np.empty((0, len(model.classes))), report, speakers)
+    scored, failed = _score(model, open_store(store_path), infos, speakers, report)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
     write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))
     probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(model.classes))
-    return Predictions(ids, model.classes, probabilities, replace(report, failed=failed))
+    report = replace(report, failed=failed)
+    return Predictions(ids, model.classes, probabilities, report, speakers)
 
 
 def _score(
     model: TrainedModel,
     store: FeatureStore,
     infos: Sequence[EncoderInfo],
+    speakers: SpeakerChoice,
     report: ExtractReport,
 ) -> tuple[dict[str, NDArray[np.float64]], tuple[tuple[str, str], ...]]:
     """Probabilities by document, and the documents that have none with their reasons."""
@@ -116,18 +128,25 @@ def _score(
     failed = dict(report.failed)
     rows = tuple(row for row in manifest.rows if row.id not in failed)
     unusable = {row.id: why for row in rows if (why := unusable_reason(row, infos))}
+    shares = shares_of(store, rows, summaries_of(store, rows), speakers)
+    for row in rows if shares else ():
+        if why := silenced_reason(row, infos, shares[row.id], speakers):
+            unusable.setdefault(row.id, why)
     rows = tuple(row for row in rows if row.id not in unusable)
     failures = tuple({**failed, **unusable}.items())
     if not rows:
         return {}, failures
-    documents = load_features(store, label_documents(rows, None), rows, infos)
+    documents = load_features(store, label_documents(rows, None), rows, infos, speakers)
     return dict(zip(documents.ids, model.predict_proba(documents), strict=True)), failures
 
 
-def _recipe(run: dict[str, Any], name: str) -> tuple[list[EncoderInfo], SegmentConfig]:
-    """Encoders and segmenting of a run."""
+def _recipe(
+    run: dict[str, Any], name: str
+) -> tuple[list[EncoderInfo], SegmentConfig, SpeakerChoice]:
+    """Encoders, segmenting and speakers of a run."""
     try:
-        return [EncoderInfo(**info) for info in run["encoders"]], SegmentConfig(**run["segments"])
+        infos = [EncoderInfo(**info) for info in run["encoders"]]
+        return infos, SegmentConfig(**run["segments"]), choice_from_json(run.get("speakers"))
     except (KeyError, TypeError) as error:
         raise HilbertError(damaged(name, RUN_FILE)) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hilbert.pipeline.project_errors import describe, in_keys, refuse_unknown
 from hilbert.pipeline.session import ExtractOptions
+from hilbert.pipeline.speakers import SpeakerChoice, SpeakerRoles
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.catalogue import find_known
 from hilbert.stages.extract.segment import SegmentConfig
@@ -37,6 +38,10 @@ class FitSection:
 
     encoders: tuple[str, ...] = ()
     """Names of the encoders whose features are used; none means all."""
+    speakers: tuple[str, ...] = ()
+    """Speakers or roles (participant, interviewer) whose segments are used; none means all."""
+    drop_speakers: tuple[str, ...] = ()
+    """Speakers or roles whose segments are not used."""
     strict: bool = False
     """Refuse to fit if any document is left out."""
 
@@ -68,6 +73,8 @@ class Project:
     """How HILBERT is trained."""
     fit: FitSection = field(default_factory=FitSection)
     """What a fit uses of the store."""
+    speakers: SpeakerRoles = field(default_factory=SpeakerRoles)
+    """Names that the speakers of each role have in the transcripts."""
 
     def __post_init__(self) -> None:
         for name in ("corpus", "store", "runs"):
@@ -84,6 +91,10 @@ class Project:
             segments=self.segments,
             commit_every_s=self.extract.commit_every_s,
         )
+
+    def speaker_choice(self) -> SpeakerChoice:
+        """Whose segments a fit uses."""
+        return SpeakerChoice(self.fit.speakers, self.fit.drop_speakers, self.speakers)
 
 
 def read_project(path: Path) -> Project:
@@ -125,6 +136,7 @@ def _validated(values: dict[str, Any]) -> Project:
     except ValidationError as error:
         raise ProjectError(describe(error.errors()[0])) from None
     project.extract_options()  # checks what only the options know
+    project.speaker_choice()
     return project
 
 

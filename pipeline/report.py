@@ -18,7 +18,7 @@ from hilbert.pipeline.run_directory import damaged, read_json, read_run, write_j
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 """Raised when a report of the same run looks different."""
 
 KEY_FILE = "report.json"

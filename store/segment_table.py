@@ -88,3 +88,9 @@ def speakers_of(segments: Sequence[Segment]) -> tuple[str, ...]:
 def times_of(rows: NDArray[np.float64], modality: Modality) -> NDArray[np.float64]:
     """Start and end of the segments of one modality, shape (n, 2)."""
     return rows[:, :2].compress(rows[:, 4] == MODALITIES.index(modality), axis=0)
+
+
+def speaker_codes_of(rows: NDArray[np.float64], modality: Modality) -> NDArray[np.int64]:
+    """Speaker codes of the segments of one modality, -1 where unknown, shape (n,)."""
+    codes = rows[:, 2].compress(rows[:, 4] == MODALITIES.index(modality))
+    return codes.astype(np.int64)

@@ -76,6 +76,7 @@ def _origin(run: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     yield "store", f"{run['store']}, generation {run['generation']}"
     for encoder in run["encoders"]:
         yield f"{encoder['modality']} encoder", f"{encoder['name']}, {encoder['fingerprint']}"
+    yield "speakers", str(run.get("speakers_named", "everyone"))
     yield "folds", str(run["folds_digest"])
     yield "key", str(run["key"])
 

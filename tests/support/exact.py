@@ -102,7 +102,7 @@ class Bench:
     def extract(self, store: Path, numbers: Iterable[int], **options: Any) -> ExtractReport:
         """The real `extract` with the exact encoders, a pack a document unless told."""
         given = replace(ExtractOptions(commit_every_s=0, device="cpu"), **options)
-        with self._exact():
+        with self.exact():
             return extract(self.corpus(numbers), store, ENCODERS, given)
 
     def taken(self) -> list[str]:
@@ -112,7 +112,7 @@ class Bench:
         return sorted(lines)
 
     @contextmanager
-    def _exact(self) -> Iterator[None]:
+    def exact(self) -> Iterator[None]:
         def load(resolved: ResolvedEncoder, **_: object) -> ExactEncoder:
             return ExactEncoder(resolved.info, self.log)
 

@@ -1,0 +1,384 @@
+"""Whole `hilbert extract` against the sum of its parts, a plain loop, and memory of a long file.
+
+In one run, of one corpus with Whisper and MiniLM:
+
+1. each part alone, on the segments, windows and batches of the real path, with as many threads
+   as torch has here: decode, log-mel, audio forward, text forward; the fastest of some rounds;
+2. the whole command, in a process of its own, into a new store: the sum of the parts should be
+   at least .85 of it;
+3. a plain loop, one sentence at a time, padded to 30 s, in fp32, on some sentences, scaled up: the
+   whole should be at least ten times as fast;
+4. with --memory, the peak memory of a recording of three hours against one of a minute, made of
+   the corpus's own: the two should lie within 300 MB.
+
+Wall time depends on what else the machine does, so the load is printed, and processor time beside
+it. Loading libraries and weights is in the whole and not in the sum; what it takes stands below.
+
+usage: python benchmarks/throughput.py CORPUS [--documents N] [--sentences N] [--rounds N]
+    [--memory]
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModel, AutoTokenizer, WhisperFeatureExtractor
+
+from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.segment_step import segments_of
+from hilbert.stages.extract.encoders.base import EncodeJob, EncoderOptions, best_audio_precision
+from hilbert.stages.extract.encoders.log_mel import LogMel
+from hilbert.stages.extract.encoders.runtime import quiet_transformers, torch_dtype
+from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
+from hilbert.stages.extract.encoders.whisper_model import WhisperTower
+from hilbert.stages.extract.encoders.windows import WINDOW_SAMPLES, plan_windows
+from hilbert.stages.extract.encoders.workers import workers_for
+from hilbert.stages.extract.recordings.audio import read_spans
+from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.store.types import Document, Modality, Segment, Span
+
+RATE = 16_000
+CPU = torch.device("cpu")
+CHUNK = 16
+"""Documents measured together; bounds the windows in memory."""
+
+_LOAD = """
+from hilbert.stages.extract.encoders.base import EncoderOptions
+from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
+for name in ("whisper", "minilm"):
+    load_encoder(resolve_encoder(name, EncoderOptions()), device="cpu")
+"""
+
+LONG_S, SHORT_S = 3 * 3600.0, 60.0
+AIM_SUM, AIM_LOOP, AIM_MB = 0.85, 10.0, 300
+
+
+class Took(NamedTuple):
+    """Seconds of wall time and of processor time."""
+
+    wall: float
+    cpu: float
+
+    def plus(self, other: "Took") -> "Took":
+        return Took(self.wall + other.wall, self.cpu + other.cpu)
+
+
+class Whole(NamedTuple):
+    """A call of `hilbert extract`: what it took, its peak memory and what it said."""
+
+    took: Took
+    peak_mb: float
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Documents with their segments, as `hilbert extract` cuts them."""
+
+    documents: tuple[Document, ...]
+    segments: tuple[tuple[Segment, ...], ...]
+
+    def jobs(self, modality: Modality) -> list[EncodeJob]:
+        return [
+            EncodeJob(
+                document.id,
+                tuple(s for s in segments if s.modality == modality),
+                Path(document.audio) if document.audio else None,
+            )
+            for document, segments in zip(self.documents, self.segments, strict=True)
+        ]
+
+
+@dataclass
+class Parts:
+    """What each part took, in the order in which they run."""
+
+    rounds: int
+    took: dict[str, Took] = field(default_factory=dict)
+
+    def time(self, part: str, work: Callable[[], Any]) -> Any:
+        """Add the fastest of some rounds of `work` to `part`; its last result."""
+        found = []
+        for _ in range(self.rounds):
+            wall, cpu = time.monotonic(), time.process_time()
+            result = work()
+            found.append(Took(time.monotonic() - wall, time.process_time() - cpu))
+        self.took[part] = self.took.get(part, Took(0, 0)).plus(min(found))
+        return result
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    quiet_transformers()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = first_documents(arguments.corpus, arguments.documents, folder)
+        cut = cut_documents(table)
+        spans = [segment for job in cut.jobs("audio") for segment in job.segments]
+        speech_s = sum(span_of(segment).duration_s for segment in spans)
+        print(f"{len(cut.documents)} documents, {len(spans)} sentences, {speech_s / 3600:.2f} h of"
+              f" speech; {torch.get_num_threads()} threads, load {load()}", flush=True)  # fmt: skip
+        parts = measure_parts(cut, arguments.rounds)
+        print(f"parts measured, load {load()}", flush=True)
+        whole = extract(table, folder / "feats.zarr")
+        print(f"whole measured, load {load()}", flush=True)
+        started = start_up()
+        loop, n_sentences = plain_loop(cut, arguments.sentences)
+        print_table(parts, whole, started, speech_s)
+        print_loop(loop, n_sentences, len(spans), whole)
+        if arguments.memory:
+            print_memory(cut, folder)
+        print(f"load {load()}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--documents", type=int, default=10**9)
+    parser.add_argument("--sentences", type=int, default=60, help="of the plain loop")
+    parser.add_argument("--rounds", type=int, default=2, help="of each part")
+    parser.add_argument("--memory", action="store_true")
+    return parser.parse_args()
+
+
+def first_documents(corpus: Path, n: int, folder: Path) -> Path:
+    """A table of the first `n` rows, its paths made absolute."""
+    with corpus.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))[:n]
+    for row in rows:
+        for column in ("audio", "transcript"):
+            row[column] = str((corpus.parent / row[column]).resolve())
+    return write_table(folder / "corpus.csv", rows)
+
+
+def write_table(path: Path, rows: Sequence[dict[str, str]]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def cut_documents(table: Path) -> Cut:
+    documents = read_corpus(table).documents
+    return Cut(documents, tuple(segments_of(d, SegmentConfig()) for d in documents))
+
+
+def measure_parts(cut: Cut, rounds: int) -> Parts:
+    """Every part alone, some documents at a time, so that their windows fit in memory."""
+    parts = Parts(rounds)
+    precision = best_audio_precision()
+    whisper = resolve_encoder("whisper", EncoderOptions(precision=precision))
+    tower = WhisperTower(whisper.folder, whisper.options.layer, CPU, torch_dtype(precision))
+    log_mel = LogMel(tower.n_mels)
+    log_mel(torch.zeros(WINDOW_SAMPLES))  # the first call is slow
+    jobs = cut.jobs("audio")
+    for start in range(0, len(jobs), CHUNK):
+        chunk = jobs[start : start + CHUNK]
+        decoded = parts.time("decode", lambda chunk=chunk: in_threads(decode, chunk))
+        windows = [
+            torch.from_numpy(window)
+            for job, waves in zip(chunk, decoded, strict=True)
+            for window in fill_windows(job, waves)
+        ]
+        mels = parts.time("log-mel", lambda windows=windows: in_threads(log_mel, windows))
+        parts.time("audio forward", lambda mels=mels: forward(tower, mels))
+    del decoded, windows, mels
+    minilm = load_encoder(resolve_encoder("minilm", EncoderOptions()), device="cpu")
+    texts = cut.jobs("text")
+    list(minilm.encode(texts[:1]))
+    parts.time("text forward, with tokens", lambda: list(minilm.encode(texts)))
+    return parts
+
+
+def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """`work` of every item, side by side, each in a thread of its own."""
+    n_threads = torch.get_num_threads()
+    with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        found = list(pool.map(work, items))
+    torch.set_num_threads(n_threads)
+    return found
+
+
+def decode(job: EncodeJob) -> list[NDArray[np.float32]]:
+    """Waveforms of a document's segments, as the encoder reads them."""
+    assert job.audio is not None
+    return list(read_spans(job.audio, plan_windows(job.segments, "packed").spans))
+
+
+def fill_windows(
+    job: EncodeJob, waves: Sequence[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    """The packed windows of a document, as the encoder lays them out."""
+    plan = plan_windows(job.segments, "packed")
+    for members in plan.windows:
+        window = np.zeros(WINDOW_SAMPLES, np.float32)
+        for i in members:
+            start, wave = plan.slots[i].start, waves[i][: plan.slots[i].n_samples]
+            window[start : start + len(wave)] = wave
+        yield window
+
+
+def forward(tower: WhisperTower, mels: Sequence[torch.Tensor]) -> None:
+    """Passes of a window each, side by side, as the encoder makes them on a processor."""
+    with workers_for(CPU) as workers:
+        for _ in workers.map(lambda mel: tower([mel]), mels):
+            pass
+
+
+def extract(table: Path, store: Path) -> Whole:
+    """`hilbert extract` in a process of its own."""
+    took, peak_mb, said = run_python(
+        "-m", "hilbert", "extract", str(table), "--store", str(store),
+        "--encoder", "whisper", "--encoder", "minilm", "--json",
+    )  # fmt: skip
+    return Whole(took, peak_mb, json.loads(said.splitlines()[-1]))
+
+
+def start_up() -> Took:
+    """A process that loads both encoders and ends."""
+    return run_python("-c", _LOAD)[0]
+
+
+def run_python(*arguments: str) -> tuple[Took, float, str]:
+    """What a process took, its peak memory in MB, and what it printed."""
+    started = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)  # of this process alone
+        wall = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments[:3])} ended with exit code {process.returncode}")
+    return Took(wall, usage.ru_utime + usage.ru_stime), usage.ru_maxrss / 1024, said
+
+
+def plain_loop(cut: Cut, n_sentences: int) -> tuple[Took, int]:
+    """What one would write first: a sentence at a time, in fp32, whole documents of it.
+
+    Returns
+    -------
+    tuple of Took and int
+        And how many sentences it took that long for.
+    """
+    audio = resolve_encoder("whisper", EncoderOptions(precision="fp32"))
+    text = resolve_encoder("minilm", EncoderOptions())
+    tower = WhisperTower(audio.folder, audio.options.layer, CPU, torch.float32)
+    extractor = WhisperFeatureExtractor(feature_size=tower.n_mels)
+    tokenizer = AutoTokenizer.from_pretrained(text.folder, local_files_only=True)
+    model = AutoModel.from_pretrained(text.folder, local_files_only=True).eval()
+    done = 0
+    wall, cpu = time.monotonic(), time.process_time()
+    for heard, read in zip(cut.jobs("audio"), cut.jobs("text"), strict=True):
+        for wave in decode(heard):
+            mel = extractor(wave, sampling_rate=RATE, return_tensors="pt").input_features
+            tower([mel[0]]).mean(1)
+        with torch.inference_mode():
+            for segment in read.segments:
+                model(**tokenizer(segment.text, return_tensors="pt")).last_hidden_state.mean(1)
+        done += len(heard.segments)
+        if done >= n_sentences:
+            break
+    return Took(time.monotonic() - wall, time.process_time() - cpu), done
+
+
+def print_table(parts: Parts, whole: Whole, started: Took, speech_s: float) -> None:
+    total = Took(0, 0)
+    print(f"\n{'part':<28}{'wall s':>9}{'processor s':>13}{'s an hour of speech':>21}")
+    for name, took in parts.took.items():
+        total = total.plus(took)
+        print_row(name, took, speech_s)
+    print_row("sum of the parts", total, speech_s)
+    print_row("whole hilbert extract", whole.took, speech_s)
+    print_row("libraries and weights", started, speech_s)
+    print(f"sum / whole: {total.wall / whole.took.wall:.2f} of wall time,"
+          f" {total.cpu / whole.took.cpu:.2f} of processor time (aim {AIM_SUM})")  # fmt: skip
+    print(f"{speech_s / whole.took.wall:.0f} times real time, peak memory {whole.peak_mb:.0f} MB")
+
+
+def print_row(name: str, took: Took, speech_s: float) -> None:
+    print(f"{name:<28}{took.wall:>9.1f}{took.cpu:>13.1f}{took.cpu * 3600 / speech_s:>21.1f}")
+
+
+def print_loop(loop: Took, n_sentences: int, n_all: int, whole: Whole) -> None:
+    scale = n_all / n_sentences
+    total = Took(loop.wall * scale, loop.cpu * scale)
+    print(f"plain loop, {n_sentences} sentences: {loop.wall:.1f} s, {loop.cpu:.1f} s of processors;"
+          f" all {n_all}: {total.wall:.0f} s, {total.cpu:.0f} s")  # fmt: skip
+    print(f"plain loop / whole: {total.wall / whole.took.wall:.1f} of wall time,"
+          f" {total.cpu / whole.took.cpu:.1f} of processor time (aim {AIM_LOOP:.0f})")  # fmt: skip
+
+
+def print_memory(cut: Cut, folder: Path) -> None:
+    """Peaks of two extractions that differ in the length of the recording alone."""
+    peaks = {}
+    for name, duration_s in (("a minute", SHORT_S), ("three hours", LONG_S)):
+        table = write_repeated(cut, duration_s, folder / name.replace(" ", "-"))
+        whole = extract(table, table.parent / "feats.zarr")
+        peaks[name] = whole.peak_mb
+        print(f"recording of {name}: peak memory {whole.peak_mb:.0f} MB,"
+              f" {whole.took.wall:.0f} s", flush=True)  # fmt: skip
+    print(f"difference {peaks['three hours'] - peaks['a minute']:.0f} MB (aim {AIM_MB})")
+
+
+def write_repeated(cut: Cut, duration_s: float, folder: Path) -> Path:
+    """A corpus of one document: sentences of the corpus one after another, again and again."""
+    folder.mkdir()
+    cues, now = ["WEBVTT", ""], 0.0
+    with soundfile.SoundFile(folder / "long.flac", "w", RATE, 1) as file:
+        for wave, text in forever(cut):
+            if now + len(wave) / RATE > duration_s:
+                break
+            file.write(wave)
+            cues += [f"{stamp(now)} --> {stamp(now + len(wave) / RATE)}", text, ""]
+            now += len(wave) / RATE
+    (folder / "long.vtt").write_text("\n".join(cues), encoding="utf-8")
+    row = {"id": "long", "audio": "long.flac", "transcript": "long.vtt"}
+    return write_table(folder / "corpus.csv", [row])
+
+
+def forever(cut: Cut) -> Iterator[tuple[NDArray[np.float32], str]]:
+    """Sentences with their texts, document by document, without end."""
+    while True:
+        for heard, read in zip(cut.jobs("audio"), cut.jobs("text"), strict=True):
+            for wave, segment in zip(decode(heard), read.segments, strict=False):
+                yield wave, str(segment.text)
+
+
+def stamp(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def span_of(segment: Segment) -> Span:
+    assert segment.start_s is not None  # as of every audio segment
+    assert segment.end_s is not None
+    return Span(segment.start_s, segment.end_s)
+
+
+def load() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+if __name__ == "__main__":
+    main()
