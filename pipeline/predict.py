@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.documents import label_documents, load_features, unusable_reason
 from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,
     MODEL_FILE,
@@ -49,12 +50,15 @@ class Predictions:
         Rows sum to 1.
     report : ExtractReport
         What the extraction did, and which documents failed.
+    warnings : tuple of str
+        Encoders that do not know the documents' languages.
     """
 
     ids: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: NDArray[np.float64]
     report: ExtractReport
+    warnings: tuple[str, ...] = ()
 
 
 def predict(
@@ -96,13 +100,15 @@ def predict(
     store_path = _own_store(out, run)
     options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
     report = extract(corpus, store_path, encoders, options)
+    warnings = language_warnings(corpus, infos)
     if dry_run:
-        return Predictions((), model.classes, np.empty((0, len(model.classes))), report)
+        return Predictions((), model.classes, np.empty((0, len(model.classes))), report, warnings)
     scored, failed = _score(model, open_store(store_path), infos, report)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
     write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))
     probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(model.classes))
-    return Predictions(ids, model.classes, probabilities, replace(report, failed=failed))
+    report = replace(report, failed=failed)
+    return Predictions(ids, model.classes, probabilities, report, warnings)
 
 
 def _score(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.ct2_whisper import write_whisper_folder
+from hilbert.stages.extract.encoders.unpacking import unpack_zip
 from hilbert.store.errors import HilbertError
 from hilbert.store.file_digests import FileDigests, cache_folder
 from hilbert.store.keys import digest
@@ -23,6 +24,8 @@ CONVERSION_VERSION = 1
 """Raised when a conversion writes another folder for the same source."""
 
 _STALE_S = 24 * 3600
+_MODULE_FILES = frozenset({"config.json", "model.safetensors", "pytorch_model.bin"})
+"""What sentence-transformers keeps of a module that is not the transformer."""
 _TEMPORARY = ".making-"
 
 
@@ -63,6 +66,17 @@ def convert_ct2(source: Ct2Source) -> Path:
     return _made("whisper", (source.config, source.tokenizer, *source.weights), write)
 
 
+def unpack(parts: Sequence[Path]) -> Path:
+    """The Hugging Face folder in a zip file that comes in parts, unpacked at the first call.
+
+    Raises
+    ------
+    HilbertError
+        If they are no sound zip file or the cache cannot be written.
+    """
+    return _made("unpacked", parts, lambda folder: unpack_zip(parts, folder))
+
+
 def convert_pickled(folder: Path) -> Path:
     """The safetensors folder of a model that has ``pytorch_model.bin`` only.
 
@@ -77,13 +91,15 @@ def convert_pickled(folder: Path) -> Path:
     weights = folder / "pytorch_model.bin"
 
     def write(target: Path) -> None:
-        for file in folder.iterdir():
-            if file.is_file() and file.suffix in {".json", ".txt", ".model"}:
-                shutil.copyfile(file, target / file.name)
+        for file in (*settings, *modules):
+            (target / file.relative_to(folder)).parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target / file.relative_to(folder))
         _pickle_to_safetensors(weights, target / "model.safetensors")
 
-    settings = sorted(f for f in folder.iterdir() if f.suffix in {".json", ".txt", ".model"})
-    return _made("pickled", (weights, *settings), write)
+    suffixes = {".json", ".txt", ".model"}
+    settings = sorted(f for f in folder.iterdir() if f.suffix in suffixes and f.is_file())
+    modules = sorted(f for f in folder.glob("[0-9]_*/*") if f.name in _MODULE_FILES)
+    return _made("pickled", (weights, *settings, *modules), write)
 
 
 def _pickle_to_safetensors(source: Path, target: Path) -> None:
@@ -127,7 +143,7 @@ def _make(final: Path, write: Callable[[Path], None]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=final.parent))
     try:
         write(temporary)
-        for file in temporary.iterdir():
+        for file in filter(Path.is_file, temporary.rglob("*")):
             with file.open("rb") as written:
                 os.fsync(written.fileno())
         temporary.rename(final)
