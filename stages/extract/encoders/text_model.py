@@ -24,8 +24,7 @@ def load_text_model(folder: Path, device: torch.device) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        has_decoder = bool(config.is_encoder_decoder)
-        kind = _model_class(config, has_decoder)
+        kind = AutoModelForTextEncoding if _has_encoder_class(config) else AutoModel
         model, report = kind.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -40,15 +39,19 @@ def load_text_model(folder: Path, device: torch.device) -> tuple[Any, Any]:
             f"transformers cannot load {shown(folder)} as a text encoder:"
             f" {type(error).__name__}: {without_paths(reason, folder)}"
         ) from error
+    has_decoder = bool(config.is_encoder_decoder) or kind is AutoModelForTextEncoding
     _check_whole(folder, report, has_decoder=has_decoder)
     encoder = model.get_encoder() if has_decoder else model
     return tokenizer, encoder.to(device).eval()
 
 
-def _model_class(config: Any, has_decoder: bool) -> Any:
-    """Of T5 and its kin the encoder's own class, so that no decoder takes memory."""
+def _has_encoder_class(config: Any) -> bool:
+    """Whether the encoder has a class of its own, as T5's has: then no decoder takes memory.
+
+    A folder may hold the encoder alone and say that it has no decoder.
+    """
     by_config = AutoModelForTextEncoding._model_mapping
-    return AutoModelForTextEncoding if has_decoder and type(config) in by_config else AutoModel
+    return type(config) in by_config and by_config[type(config)].__name__.endswith("EncoderModel")
 
 
 def _require_sentencepiece(folder: Path) -> None:

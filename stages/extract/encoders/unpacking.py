@@ -7,6 +7,7 @@ written, and zipfile checks every file against its CRC.
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -49,8 +50,8 @@ def unpack_zip(parts: Iterable[Path], folder: Path) -> None:
             with zipfile.ZipFile(joined) as archive:
                 for member, target in _wanted(archive):
                     _write(archive, member, folder / target)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as e:
-            reason = str(e).partition("\n")[0]
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
             raise HilbertError(
                 f"{' + '.join(names)} is no sound zip file ({reason}). Install its packages again."
             ) from None
@@ -61,6 +62,8 @@ def _wanted(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPa
     members = [m for m in archive.infolist() if not m.is_dir()]
     if len(members) > _MAX_FILES or sum(m.file_size for m in members) > _MAX_BYTES:
         raise ValueError("it holds more than a model")
+    if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
+        raise ValueError("a file in it is packed by an uncommon method")
     paths = [_checked(member.filename) for member in members]
     tops = {path.parts[0] for path in paths}
     is_wrapped = len(tops) == 1 and all(len(path.parts) > 1 for path in paths)

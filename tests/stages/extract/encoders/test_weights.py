@@ -132,7 +132,7 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_network")
 def test_a_model_that_is_nowhere_says_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(HilbertError, match="someone/model is not available.*`hilbert encoders`"):
+    with pytest.raises(HilbertError, match=r"someone/model is not available.*`hilbert encoders`"):
         resolve_encoder("someone/model", PLAIN)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
