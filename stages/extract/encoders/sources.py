@@ -13,6 +13,7 @@ from hilbert.stages.extract.encoders.conversion import (
     convert_pickled,
     find_ct2,
     unpack,
+    was_made,
 )
 from hilbert.stages.extract.encoders.known_model import UNPINNED, KnownModel
 from hilbert.stages.extract.encoders.unpacking import find_zip_parts
@@ -129,15 +130,20 @@ def where_known(model: KnownModel) -> str | None:
     Returns
     -------
     str or None
-        ``"cache"`` for the Hugging Face cache, ``"package"``, or None if it is not here.
+        ``"cache"`` for the Hugging Face cache; ``"package"``, and ``"package, converted"``
+        where that was needed and is done; or None if it is not here.
     """
     for repository in model.repositories:
         for folder in _snapshots(repository, model.revision, _is_only(model)):
             if is_complete(folder) or _is_pickled(folder):
                 return "cache"
     present = _package_folders(model)
-    if present and (is_complete(present[0]) or find_ct2(present) or find_zip_parts(present)):
-        return "package"
+    if not present or is_complete(present[0]):
+        return "package" if present else None
+    if source := find_ct2(present):
+        return "package, converted" if was_made("whisper", source.files) else "package"
+    if parts := find_zip_parts(present):
+        return "package, converted" if was_made("unpacked", parts) else "package"
     return None
 
 

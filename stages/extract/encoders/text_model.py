@@ -50,7 +50,7 @@ def _has_encoder_class(config: Any) -> bool:
 
     A folder may hold the encoder alone and say that it has no decoder.
     """
-    by_config = AutoModelForTextEncoding._model_mapping
+    by_config: Any = AutoModelForTextEncoding._model_mapping  # its values carry no types
     return type(config) in by_config and by_config[type(config)].__name__.endswith("EncoderModel")
 
 

@@ -7,6 +7,7 @@ from hilbert.stages.extract.encoders.conversion import unpack
 from hilbert.stages.extract.encoders.known_model import KnownModel
 from hilbert.stages.extract.encoders.sources import packaged_folder, where_known
 from hilbert.stages.extract.encoders.unpacking import find_zip_parts, unpack_zip
+from hilbert.store import file_digests
 from hilbert.store.errors import HilbertError
 
 
@@ -126,3 +127,22 @@ def test_a_known_model_comes_out_of_its_packages(
     found = packaged_folder(model)
     assert found is not None
     assert (found / "config.json").read_bytes() == (tiny_bert / "config.json").read_bytes()
+
+
+def test_whether_it_was_converted_is_told_without_reading_it(
+    tiny_bert: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "hilbert-test-whole"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    split(zipped(tiny_bert, tmp_path / "m.zip"), [package], n_parts=1)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    name = "hilbert-test-whole"
+    model = KnownModel(("mine",), "text", "me/mine", packages=((name, name, "."),))
+    assert where_known(model) == "package"
+    assert not own_cache.exists()
+    monkeypatch.setattr(file_digests, "SETTLED_NS", -1)  # remember files however new
+    assert packaged_folder(model) is not None
+    assert where_known(model) == "package, converted"
+    (package / "m.zip.001").write_bytes(b"another")
+    assert where_known(model) == "package"
