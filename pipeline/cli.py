@@ -19,6 +19,7 @@ COMMANDS = {
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
     "report": "Draw the figures and the page of a run anew.",
     "predict": "Score new recordings with a run's model.",
+    "encoders": "The frozen models that have a short name, and which of them are here.",
     "store": "Care of a store: info, verify, repair, gc, compact, export.",
 }
 

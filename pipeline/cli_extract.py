@@ -13,10 +13,11 @@ from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import read_corpus
 from hilbert.pipeline.extract import ExtractReport, extract, nothing_to_do
+from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
-from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.stages.extract.encoders.base import EncoderChoice, Pooling
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
@@ -49,8 +50,8 @@ from hilbert.store.feature_store import encoders_at
     "--pooling",
     EncoderChoice,
     "pooling",
-    "Over the frames or tokens of a segment.",
-    type=click.Choice(["mean", "mean+std"]),
+    "Over the frames or tokens of a segment; own is that of a sentence-transformers folder.",
+    type=click.Choice(get_args(Pooling)),
 )
 @option(
     "--context",
@@ -58,6 +59,14 @@ from hilbert.store.feature_store import encoders_at
     "context",
     "Segments of one speaker share the audio encoder's window, or each has its own.",
     type=click.Choice(["packed", "isolated"]),
+)
+@option(
+    "--prefix",
+    EncoderChoice,
+    "prefix",
+    "Instruction before every text of the text encoders named; by default the one that a model"
+    " is known to want ('query: ' for E5), '' for none.",
+    metavar="TEXT",
 )
 @option("--window-s", SegmentConfig, "window_s", "Window of audio where no times are known.")
 @option("--max-s", SegmentConfig, "max_s", "Longer turns are split.")
@@ -93,7 +102,7 @@ def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
     )
     done = encode_corpus(project, options, drop_unwanted=not names)
     if as_json:
-        common.print_json(extract_output.as_json(done.report))
+        common.print_json(extract_output.as_json(done.report, done.warnings))
     else:
         extract_output.echo(done.report, project.store)
         if not options.dry_run:
@@ -108,6 +117,7 @@ class Encoded(NamedTuple):
     columns: Sequence[str]
     encoders: tuple[ResolvedEncoder, ...]
     report: ExtractReport
+    warnings: tuple[str, ...] = ()
 
 
 def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: bool) -> Encoded:
@@ -124,15 +134,18 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
             look.modalities, options, precision, known=look.known, drop_unwanted=drop_unwanted
         )
         if has_encoders(look, [encoder.info for encoder in encoders]):
+            extract_output.echo_warnings(look.warnings)
             report = nothing_to_do(look, dry_run=options.dry_run)
-            return Encoded(look.columns, encoders, report)
+            return Encoded(look.columns, encoders, report, look.warnings)
     corpus = read_corpus(project.corpus)
     known = encoders_at(project.store)
     encoders = choose_encoders(
         corpus.modalities, options, precision, known=known, drop_unwanted=drop_unwanted
     )
+    warnings = language_warnings(corpus, [encoder.info for encoder in encoders])
+    extract_output.echo_warnings(warnings)
     report = extract(corpus, project.store, encoders, options)
-    return Encoded(corpus.columns, encoders, report)
+    return Encoded(corpus.columns, encoders, report, warnings)
 
 
 def _encoders(
@@ -144,9 +157,10 @@ def _encoders(
     """
     known = {choice.name: choice for choice in declared}
     chosen = tuple(known.get(name, EncoderChoice(name)) for name in names) or declared
-    if not chosen and any(map(common.is_given, ("layer", "pooling", "context"))):
+    if not chosen and any(map(common.is_given, ("layer", "pooling", "context", "prefix"))):
         raise HilbertError(
-            "--layer, --pooling and --context apply to the encoders named; add --encoder whisper"
+            "--layer, --pooling, --context and --prefix apply to the encoders named; add --encoder"
+            " whisper"
         )
     return tuple(common.override(choice) for choice in chosen)
 

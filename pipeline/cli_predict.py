@@ -48,6 +48,7 @@ def command(
     found = predict(
         run, read_corpus(corpus), out, device=device, locations=locations, dry_run=dry_run
     )
+    extract_output.echo_warnings(found.warnings)
     failed = found.report.failed
     if as_json:
         common.print_json(
@@ -59,6 +60,7 @@ def command(
                 "speakers": found.speakers.as_json(),
                 "encoded": dict(found.report.encoded),
                 "failed": [{"id": name, "reason": reason} for name, reason in failed],
+                "warnings": list(found.warnings),
                 "seconds": common.seconds_since_start(),
             }
         )

@@ -51,7 +51,11 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
     if as_json:
         outputs = {name: fit_output.as_json(run.run_dir, run.summary) for name, run in runs.items()}
         common.print_json(
-            {"extract": extract_output.as_json(done.report), "runs": outputs, "failed": failed}
+            {
+                "extract": extract_output.as_json(done.report, done.warnings),
+                "runs": outputs,
+                "failed": failed,
+            }
         )
     elif not failed:
         _echo_next(project, runs)

@@ -1,5 +1,6 @@
 """What an extraction did, for people and for machines."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.extract import ExtractReport
 
 
-def as_json(report: ExtractReport) -> dict[str, Any]:
+def echo_warnings(warnings: Sequence[str]) -> None:
+    """Warnings go to standard error, so that they disturb no program that reads the output."""
+    for warning in warnings:
+        click.echo(f"Warning: {warning}.", err=True)
+
+
+def as_json(report: ExtractReport, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """The object that ``--json`` prints."""
     return {
         "dry_run": report.dry_run,
@@ -25,6 +32,7 @@ def as_json(report: ExtractReport) -> dict[str, Any]:
         "dropped": report.dropped,
         "superseded": report.superseded,
         "damaged": report.damaged,
+        "warnings": list(warnings),
     }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import hilbert
 from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.session import ExtractOptions, Session
 from hilbert.stages.extract.encoders.base import ENCODE_VERSION
 from hilbert.store import keys
@@ -50,6 +51,8 @@ class LastLook:
         The store's latest.
     kept : int
         Documents of the store that are not in the corpus.
+    warnings : tuple of str
+        Encoders that do not know the documents' languages.
     """
 
     n_documents: int
@@ -59,6 +62,7 @@ class LastLook:
     known: Mapping[str, EncoderInfo]
     generation: int
     kept: int
+    warnings: tuple[str, ...]
 
 
 def recall(corpus: Path, store: Path, options: ExtractOptions) -> LastLook | None:
@@ -116,6 +120,7 @@ def _look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo])
         known=session.store.encoders(),
         generation=session.store.manifest().generation,
         kept=len(session.store.manifest().rows) - n_documents,
+        warnings=language_warnings(corpus, encoders.values()),
     )
 
 

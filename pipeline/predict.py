@@ -21,6 +21,7 @@ from hilbert.pipeline.documents import (
     unusable_reason,
 )
 from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,
     MODEL_FILE,
@@ -58,6 +59,8 @@ class Predictions:
         Whose segments were scored: those that the run was fitted on.
     report : ExtractReport
         What the extraction did, and which documents failed.
+    warnings : tuple of str
+        Encoders that do not know the documents' languages.
     """
 
     ids: tuple[str, ...]
@@ -65,6 +68,7 @@ class Predictions:
     probabilities: NDArray[np.float64]
     report: ExtractReport
     speakers: SpeakerChoice
+    warnings: tuple[str, ...] = ()
 
 
 def predict(
@@ -106,14 +110,16 @@ def predict(
     store_path = _own_store(out, run)
     options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
     report = extract(corpus, store_path, encoders, options)
+    warnings = language_warnings(corpus, infos)
     if dry_run:
-        return Predictions((), model.classes, np.empty((0, len(model.classes))), report, speakers)
+        nobody = np.empty((0, len(model.classes)))
+        return Predictions((), model.classes, nobody, report, speakers, warnings)
     scored, failed = _score(model, open_store(store_path), infos, speakers, report)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
     write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))
     probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(model.classes))
     report = replace(report, failed=failed)
-    return Predictions(ids, model.classes, probabilities, report, speakers)
+    return Predictions(ids, model.classes, probabilities, report, speakers, warnings)
 
 
 def _score(

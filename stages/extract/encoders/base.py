@@ -17,7 +17,7 @@ ENCODE_VERSION = 1
 
 STORED_DTYPE = "float16"
 
-Pooling = Literal["mean", "mean+std"]
+Pooling = Literal["mean", "mean+std", "own"]
 Context = Literal["packed", "isolated"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -30,19 +30,24 @@ class EncoderOptions:
     ----------
     layer : int
         Hidden state to pool: 0 is the embedding's output, -1 the last layer's.
-    pooling : {"mean", "mean+std"}
-        Over the frames or tokens of a segment, never over padding.
+    pooling : {"mean", "mean+std", "own"}
+        Over the frames or tokens of a segment, never over padding; ``"own"`` is that of a
+        sentence-transformers folder, with what it has after it.
     context : {"packed", "isolated"}
         Audio only: several segments of one speaker share a window, or one segment a window.
     precision : {"fp32", "bf16", "fp16"}
         Audio only: the type of weights and activations. Text is always fp32, because its
         bf16 features would depend on the batch that a text is padded in.
+    prefix : str, optional
+        Text only: an instruction to put before every text; None is the model's own, if it is
+        known to want one, and ``""`` none.
     """
 
     layer: int = -1
     pooling: Pooling = "mean+std"
     context: Context = "packed"
     precision: Precision = "fp32"
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.layer, bool) or not isinstance(self.layer, int):
@@ -50,6 +55,8 @@ class EncoderOptions:
         _require_choice("--pooling", self.pooling, get_args(Pooling))
         _require_choice("--context", self.context, get_args(Context))
         _require_choice("--precision", self.precision, get_args(Precision))
+        if not isinstance(self.prefix, str | None):
+            raise HilbertError(f"--prefix must be text, not {self.prefix!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,15 @@ class EncoderChoice:
     layer: int = -1
     """Hidden state to pool: 0 is the embedding's output, -1 the last layer's."""
     pooling: Pooling = "mean+std"
-    """Over the frames or tokens of a segment."""
+    """Over the frames or tokens of a segment; own is that of a sentence-transformers folder."""
     context: Context = "packed"
     """Audio: segments of one speaker share the encoder's window, or each has its own."""
+    prefix: str | None = None
+    """Text: instruction put before every text; not set, the one that the model is known to want
+    ("query: " for E5), and "" for none."""
 
     def options(self, precision: Precision) -> EncoderOptions:
-        return EncoderOptions(self.layer, self.pooling, self.context, precision)
+        return EncoderOptions(self.layer, self.pooling, self.context, precision, self.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +154,17 @@ def options_of(info: EncoderInfo) -> EncoderOptions:
     HilbertError
         If `info` was not written by `resolve_encoder`.
     """
+    prefix = "" if info.modality == "text" else None  # recorded only where there is one
+    found = {"prefix": prefix, **info.options}
     try:
-        return EncoderOptions(**{name: info.options[name] for name in EncoderOptions.__slots__})  # type: ignore[arg-type]
+        return EncoderOptions(**{name: found[name] for name in EncoderOptions.__slots__})  # type: ignore[arg-type]
     except KeyError as error:
         raise HilbertError(f"Encoder {info.name} does not record its option {error}.") from None
 
 
 def pooled_dim(width: int, pooling: Pooling) -> int:
     """Number of features that pooling makes of hidden states of `width`."""
-    return width if pooling == "mean" else 2 * width
+    return 2 * width if pooling == "mean+std" else width
 
 
 def best_audio_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:

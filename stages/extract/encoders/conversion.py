@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
 from hilbert.stages.extract.encoders.ct2_whisper import write_whisper_folder
+from hilbert.stages.extract.encoders.unpacking import unpack_zip
 from hilbert.store.cache import cache_folder
 from hilbert.store.errors import HilbertError
 from hilbert.store.file_digests import FileDigests
@@ -23,7 +25,11 @@ from hilbert.store.keys import digest
 CONVERSION_VERSION = 1
 """Raised when a conversion writes another folder for the same source."""
 
+Kind = Literal["whisper", "unpacked", "pickled"]
+
 _STALE_S = 24 * 3600
+_MODULE_FILES = frozenset({"config.json", "model.safetensors", "pytorch_model.bin"})
+"""What sentence-transformers keeps of a module that is not the transformer."""
 _TEMPORARY = ".making-"
 
 
@@ -34,6 +40,10 @@ class Ct2Source:
     config: Path
     tokenizer: Path
     weights: tuple[Path, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.config, self.tokenizer, *self.weights)
 
 
 def find_ct2(folders: Sequence[Path]) -> Ct2Source | None:
@@ -61,7 +71,18 @@ def convert_ct2(source: Ct2Source) -> Path:
         weights = b"".join(part.read_bytes() for part in source.weights)
         write_whisper_folder(weights, source.config, source.tokenizer, folder)
 
-    return _made("whisper", (source.config, source.tokenizer, *source.weights), write)
+    return _made("whisper", source.files, write)
+
+
+def unpack(parts: Sequence[Path]) -> Path:
+    """The Hugging Face folder in a zip file that comes in parts, unpacked at the first call.
+
+    Raises
+    ------
+    HilbertError
+        If they are no sound zip file or the cache cannot be written.
+    """
+    return _made("unpacked", parts, lambda folder: unpack_zip(parts, folder))
 
 
 def convert_pickled(folder: Path) -> Path:
@@ -78,13 +99,15 @@ def convert_pickled(folder: Path) -> Path:
     weights = folder / "pytorch_model.bin"
 
     def write(target: Path) -> None:
-        for file in folder.iterdir():
-            if file.is_file() and file.suffix in {".json", ".txt", ".model"}:
-                shutil.copyfile(file, target / file.name)
+        for file in (*settings, *modules):
+            (target / file.relative_to(folder)).parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target / file.relative_to(folder))
         _pickle_to_safetensors(weights, target / "model.safetensors")
 
-    settings = sorted(f for f in folder.iterdir() if f.suffix in {".json", ".txt", ".model"})
-    return _made("pickled", (weights, *settings), write)
+    suffixes = {".json", ".txt", ".model"}
+    settings = sorted(f for f in folder.iterdir() if f.suffix in suffixes and f.is_file())
+    modules = sorted(f for f in folder.glob("[0-9]_*/*") if f.name in _MODULE_FILES)
+    return _made("pickled", (weights, *settings, *modules), write)
 
 
 def _pickle_to_safetensors(source: Path, target: Path) -> None:
@@ -104,12 +127,10 @@ def _pickle_to_safetensors(source: Path, target: Path) -> None:
         ) from None
 
 
-def _made(kind: str, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
+def _made(kind: Kind, sources: Sequence[Path], write: Callable[[Path], None]) -> Path:
     """The cached folder that `write` makes of `sources`; made now if it is not there."""
     with FileDigests() as digests:
-        names = [[source.name, digests.of(source)] for source in sources]
-    key = digest("conversion", [kind, CONVERSION_VERSION, names])
-    final = cache_folder() / "models" / f"{kind}-{key[:16]}"
+        final = _place(kind, [[source.name, digests.of(source)] for source in sources])
     if is_complete(final):
         return final
     try:
@@ -124,11 +145,37 @@ def _made(kind: str, sources: Sequence[Path], write: Callable[[Path], None]) -> 
     return final
 
 
+def was_made(kind: Kind, sources: Sequence[Path]) -> bool:
+    """Whether `sources` were converted before; no file is read, and nothing written, to tell."""
+    if not _models_folder().exists():
+        return False
+    with FileDigests() as digests:
+        try:
+            names = [[s.name, digests.derived(s, "", _unread)] for s in sources]
+        except LookupError:
+            return False
+    return is_complete(_place(kind, names))
+
+
+def _unread(path: Path) -> str:
+    raise LookupError(path.name)
+
+
+def _models_folder() -> Path:
+    return cache_folder() / "models"
+
+
+def _place(kind: Kind, names: Sequence[Sequence[str]]) -> Path:
+    """Where what is made of files with these names and digests lies."""
+    key = digest("conversion", [kind, CONVERSION_VERSION, names])
+    return _models_folder() / f"{kind}-{key[:16]}"
+
+
 def _make(final: Path, write: Callable[[Path], None]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=final.parent))
     try:
         write(temporary)
-        for file in temporary.iterdir():
+        for file in filter(Path.is_file, temporary.rglob("*")):
             with file.open("rb") as written:
                 os.fsync(written.fileno())
         temporary.rename(final)

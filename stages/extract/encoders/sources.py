@@ -7,13 +7,20 @@ import importlib.util
 import os
 from pathlib import Path
 
-from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
-from hilbert.stages.extract.encoders.conversion import convert_ct2, convert_pickled, find_ct2
+from hilbert.stages.extract.encoders.conversion import (
+    convert_ct2,
+    convert_pickled,
+    find_ct2,
+    unpack,
+    was_made,
+)
+from hilbert.stages.extract.encoders.known_model import UNPINNED, KnownModel
+from hilbert.stages.extract.encoders.unpacking import find_zip_parts
 from hilbert.store.errors import HilbertError
 
 _TIMEOUT_S = 10
-_WANTED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+_WANTED = ["*.json", "*.txt", "*.model", "model*.safetensors", "*_Dense/*"]
 
 
 def local_folder(folder: Path) -> Path:
@@ -43,11 +50,19 @@ def known_folder(model: KnownModel) -> Path:
     HilbertError
         If it is nowhere to be had; says what was tried.
     """
-    cached = cached_snapshot(model.repository, model.revision)
-    if found := cached or packaged_folder(model):
+    for repository in model.repositories:
+        if found := cached_snapshot(repository, model.revision, only=_is_only(model)):
+            return found
+    if found := packaged_folder(model):
         return found
-    packages = " and ".join(model.distributions)
-    return _download(model.repository, model.revision, f"{packages} is not installed")
+    missing = " and ".join(model.distributions)
+    tried = f"{missing} is not installed" if missing else "no package holds it"
+    return _download(model.repository, model.revision, tried, _is_only(model), model.install)
+
+
+def _is_only(model: KnownModel) -> bool:
+    """Whether no other commit will do: one is pinned, and no digest tells its tensors."""
+    return model.is_pinned and model.tensors is None
 
 
 def hub_folder(repository: str) -> Path:
@@ -58,42 +73,84 @@ def hub_folder(repository: str) -> Path:
     HilbertError
         If it is neither in the cache nor can be downloaded.
     """
-    if cached := cached_snapshot(repository, "main"):
+    if cached := cached_snapshot(repository, UNPINNED):
         return cached
-    short = ", ".join(name for model in KNOWN_MODELS for name in model.names)
-    return _download(repository, "main", f"it is neither a folder nor one of {short}")
+    tried = "it is neither a folder nor a short name (`hilbert encoders` lists those)"
+    return _download(repository, UNPINNED, tried)
 
 
-def cached_snapshot(repository: str, revision: str) -> Path | None:
+def cached_snapshot(repository: str, revision: str, *, only: bool = False) -> Path | None:
     """Snapshot in the local Hugging Face cache, if whole: this revision or else ``main``'s.
 
     Read directly, because importing huggingface_hub costs a third of a second.
+
+    Parameters
+    ----------
+    only : bool
+        No other than `revision`.
 
     References
     ----------
     https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     """
-    model = _hub_cache() / f"models--{repository.replace('/', '--')}"
-    main = model / "refs" / "main"
-    commits = [revision, main.read_text().strip()] if main.exists() else [revision]
-    for folder in (model / "snapshots" / commit for commit in commits):
+    for folder in _snapshots(repository, revision, only):
         if is_complete(folder):
             return folder
-        if (folder / "config.json").exists() and (folder / "pytorch_model.bin").exists():
+        if _is_pickled(folder):
             return convert_pickled(folder)
     return None
 
 
+def _snapshots(repository: str, revision: str, only: bool) -> list[Path]:
+    """Where the cache has this revision, then ``main``'s, if it has them."""
+    model = _hub_cache() / f"models--{repository.replace('/', '--')}"
+    main = model / "refs" / "main"
+    commits = [revision] if only or not main.exists() else [revision, main.read_text().strip()]
+    return [model / "snapshots" / commit for commit in commits]
+
+
+def _is_pickled(folder: Path) -> bool:
+    return (folder / "config.json").exists() and (folder / "pytorch_model.bin").exists()
+
+
 def packaged_folder(model: KnownModel) -> Path | None:
     """Folder of a known model from its offline packages, if all are installed."""
+    present = _package_folders(model)
+    if not present or is_complete(present[0]):
+        return present[0] if present else None
+    if source := find_ct2(present):
+        return convert_ct2(source)
+    parts = find_zip_parts(present)
+    return unpack(parts) if parts else None
+
+
+def where_known(model: KnownModel) -> str | None:
+    """Where on this machine a known model is; nothing is converted, imported or downloaded.
+
+    Returns
+    -------
+    str or None
+        ``"cache"`` for the Hugging Face cache; ``"package"``, and ``"package, converted"``
+        where that was needed and is done; or None if it is not here.
+    """
+    for repository in model.repositories:
+        for folder in _snapshots(repository, model.revision, _is_only(model)):
+            if is_complete(folder) or _is_pickled(folder):
+                return "cache"
+    present = _package_folders(model)
+    if not present or is_complete(present[0]):
+        return "package" if present else None
+    if source := find_ct2(present):
+        return "package, converted" if was_made("whisper", source.files) else "package"
+    if parts := find_zip_parts(present):
+        return "package, converted" if was_made("unpacked", parts) else "package"
+    return None
+
+
+def _package_folders(model: KnownModel) -> list[Path]:
+    """Folders of the packages that hold a model; empty unless all are installed."""
     folders = [_package_folder(name, inside) for _, name, inside in model.packages]
-    if None in folders:
-        return None
-    present = [folder for folder in folders if folder is not None]
-    if is_complete(present[0]):
-        return present[0]
-    source = find_ct2(present)
-    return convert_ct2(source) if source else None
+    return [] if None in folders else [folder for folder in folders if folder is not None]
 
 
 def _package_folder(name: str, inside: str) -> Path | None:
@@ -112,7 +169,9 @@ def _hub_cache() -> Path:
     return Path(os.environ.get("HF_HOME", f"{base}/huggingface")).expanduser() / "hub"
 
 
-def _download(repository: str, revision: str, also_tried: str) -> Path:
+def _download(
+    repository: str, revision: str, also_tried: str, only: bool = False, install: str = ""
+) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
@@ -120,14 +179,15 @@ def _download(repository: str, revision: str, also_tried: str) -> Path:
             snapshot_download(
                 repository, revision=revision, allow_patterns=wanted, etag_timeout=_TIMEOUT_S
             )
-            if found := cached_snapshot(repository, revision):
+            if found := cached_snapshot(repository, revision, only=only):
                 return found
     except Exception as error:  # of several HTTP libraries, none of them ours to know
         reason = f"the download failed ({type(error).__name__})"
     else:
         reason = "it has no weights that can be read"
+    commit = f" at commit {revision[:12]}" if only else ""
     raise HilbertError(
-        f"Model {repository} is not available: it is not in the Hugging Face cache,"
-        f" {also_tried}, and {reason}. Try pip install 'hilbert-speech[models]', or give the"
+        f"Model {repository} is not available: it is not in the Hugging Face cache{commit},"
+        f" {also_tried}, and {reason}. {f'Try {install}, or give' if install else 'Give'} the"
         " path of a folder with the model."
     )

@@ -2,18 +2,18 @@
 
 Special tokens are pooled with the others, as sentence-transformers does; padding never is. A
 text longer than the model's limit is split into pieces of nearly equal length, each encoded
-with special tokens of its own, and pooled over all its tokens: nothing is cut off.
+with special tokens of its own, and pooled over all its tokens: nothing is cut off. An
+instruction stands before every piece.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer
 
 from hilbert.stages.extract.encoders.base import (
     Encoded,
@@ -22,8 +22,10 @@ from hilbert.stages.extract.encoders.base import (
     Failed,
     result_of,
 )
-from hilbert.stages.extract.encoders.checkpoints import shown, without_paths
 from hilbert.stages.extract.encoders.pooling import Moments, stored
+from hilbert.stages.extract.encoders.sentence_folder import SentenceRecipe
+from hilbert.stages.extract.encoders.sentence_pooling import OwnPool, SentencePooler
+from hilbert.stages.extract.encoders.text_model import load_text_model
 from hilbert.stages.extract.encoders.workers import workers_for
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.types import EncoderInfo, Segment
@@ -40,6 +42,8 @@ class _Piece:
     document: int
     segment: int
     ids: list[int]
+    n_prompt: int = 0
+    """How many of `ids` are the instruction's, with the special tokens before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,14 @@ class TextEncoder:
     max_tokens : int
         Longest piece, special tokens included.
     device : torch.device
+    own : SentenceRecipe, optional
+        The folder's own pooling, where the options ask for it.
 
     Raises
     ------
     HilbertError
-        If transformers cannot load the folder, or its weights do not fit its config.json.
+        If transformers cannot load the folder, its weights do not fit its config.json, or the
+        prefix leaves no room for a text.
     """
 
     def __init__(
@@ -78,13 +85,22 @@ class TextEncoder:
         options: EncoderOptions,
         max_tokens: int,
         device: torch.device,
+        own: SentenceRecipe | None = None,
     ) -> None:
         self.info = info
         self._options = options
         self._device = device
-        self._tokenizer, self._model = _load(folder, device)
+        self._tokenizer, self._model = load_text_model(folder, device)
+        self._pooler = SentencePooler(own, device) if own else None
+        self._lowers = own is not None and own.lowers
         self._prefix, self._suffix = self._special_tokens()
-        self._max_content = max(1, max_tokens - len(self._prefix) - len(self._suffix))
+        self._instruction = self._token_ids([(options.prefix or "").rstrip()])[0]
+        self._max_tokens = max_tokens - len(self._prefix) - len(self._suffix)
+        if self._instruction and len(self._instruction) >= self._max_tokens:
+            raise HilbertError(
+                f"--prefix has {len(self._instruction)} tokens; {info.name} takes"
+                f" {max(0, self._max_tokens)} at a time, text included. Shorten it."
+            )
         self._pad_id = self._tokenizer.pad_token_id or 0
 
     def encode(self, jobs: Iterable[EncodeJob]) -> Iterator[Encoded | Failed]:
@@ -111,24 +127,39 @@ class TextEncoder:
     def _tokenized(self, number: int, job: EncodeJob) -> _Document:
         try:
             texts = _texts(job.segments)
-            rows = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+            prefix = self._options.prefix or ""
+            rows = self._token_ids([prefix + text for text in texts])
             pieces = [
-                _Piece(number, segment, ids)
+                _Piece(number, segment, ids, n_prompt)
                 for segment, row in enumerate(rows)
-                for ids in self._split(segment, row)
+                for ids, n_prompt in self._split(segment, row)
             ]
         except DocumentError as error:
             return _Document(job, failed=Failed(job.id, str(error)))
         return _Document(job, pieces)
 
-    def _split(self, segment: int, ids: list[int]) -> list[list[int]]:
-        """Pieces of nearly equal length, each with special tokens, none over the limit."""
-        n_pieces = max(1, -(-len(ids) // self._max_content))
-        bounds = [len(ids) * i // n_pieces for i in range(n_pieces + 1)]
-        pieces = [self._prefix + ids[start:stop] + self._suffix for start, stop in pairwise(bounds)]
-        if not pieces[0]:
+    def _token_ids(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens."""
+        if self._lowers:
+            texts = [text.lower() for text in texts]
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _split(self, segment: int, ids: list[int]) -> list[tuple[list[int], int]]:
+        """Pieces of nearly equal length, none over the limit, and their instructions' lengths.
+
+        Each piece has special tokens and the instruction. Where the instruction's last
+        characters share a token with the text's first, that token stays with the text.
+        """
+        n_shared = _n_common(ids, self._instruction)
+        before, content = self._prefix + ids[:n_shared], ids[n_shared:]
+        n_pieces = max(1, -(-len(content) // max(1, self._max_tokens - n_shared)))
+        bounds = [len(content) * i // n_pieces for i in range(n_pieces + 1)]
+        pieces = [before + content[start:stop] + self._suffix for start, stop in pairwise(bounds)]
+        pools_all = self._pooler is None or self._pooler.pools_prompt
+        if len(pieces[0]) <= (0 if pools_all else len(before)):
             raise DocumentError(f"text segment {segment + 1} has no tokens")
-        return pieces
+        return [(piece, len(before)) for piece in pieces]
 
     def _encode_chunk(self, chunk: list[_Document]) -> Iterator[Encoded | Failed]:
         moments = self._moments([piece for document in chunk for piece in document.pieces])
@@ -141,10 +172,10 @@ class TextEncoder:
             rows = [moments[number, i].pooled(pooling) for i in range(n_segments)]
             yield result_of(document.job.id, stored(rows))
 
-    def _moments(self, pieces: list[_Piece]) -> dict[tuple[int, int], Moments]:
-        """Moments of all tokens of each (document, segment)."""
+    def _moments(self, pieces: list[_Piece]) -> dict[tuple[int, int], Any]:
+        """What pooling needs to know of all tokens of each (document, segment)."""
         ordered = sorted(pieces, key=lambda piece: len(piece.ids), reverse=True)
-        found: dict[tuple[int, int], Moments] = {}
+        found: dict[tuple[int, int], Any] = {}
         with workers_for(self._device) as workers:
             for batch, moments in workers.map(self._batch_moments, _batches(ordered)):
                 for piece, own in zip(batch, moments, strict=True):
@@ -152,12 +183,14 @@ class TextEncoder:
                     found[key] = found[key].merge(own) if key in found else own
         return found
 
-    def _batch_moments(self, batch: list[_Piece]) -> list[Moments]:
+    def _batch_moments(self, batch: list[_Piece]) -> list[Moments] | list[OwnPool]:
         hidden = self._hidden([piece.ids for piece in batch])
-        return [
-            Moments.of(tokens[: len(piece.ids)])
-            for piece, tokens in zip(batch, hidden, strict=True)
+        rows = [
+            (tokens[: len(piece.ids)], piece) for piece, tokens in zip(batch, hidden, strict=True)
         ]
+        if self._pooler is not None:
+            return [self._pooler.pool(tokens, piece.n_prompt) for tokens, piece in rows]
+        return [Moments.of(tokens) for tokens, _ in rows]
 
     @torch.inference_mode()
     def _hidden(self, rows: list[list[int]]) -> Tensor:
@@ -174,54 +207,6 @@ class TextEncoder:
         return hidden
 
 
-def _load(folder: Path, device: torch.device) -> tuple[Any, Any]:
-    """Tokenizer and frozen float32 model; of an encoder-decoder model, the encoder."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model, report = AutoModel.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,  # told by `_check_whole`, which names the tensor
-            output_loading_info=True,
-        )
-    except Exception as error:  # transformers raises whatever a model's own code raises
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise HilbertError(
-            f"transformers cannot load {shown(folder)} as a text encoder:"
-            f" {type(error).__name__}: {without_paths(reason, folder)}"
-        ) from error
-    has_decoder = bool(model.config.is_encoder_decoder)
-    _check_whole(folder, report, has_decoder=has_decoder)
-    encoder = model.get_encoder() if has_decoder else model
-    return tokenizer, encoder.to(device).eval()
-
-
-def _check_whole(folder: Path, report: Mapping[str, Any], *, has_decoder: bool) -> None:
-    """Refuse weights that transformers made up: it fills what a file lacks with random numbers.
-
-    Poolers, and the decoder of an encoder-decoder model, may be missing: no feature depends
-    on them.
-    """
-    mismatched = {name for name, *_ in report["mismatched_keys"]}  # with both shapes
-    for what, names in (
-        ("tensors of another shape", mismatched),
-        ("tensors missing", set(report["missing_keys"]) - mismatched),
-    ):
-        if needed := sorted(name for name in names if _is_needed(name, has_decoder)):
-            raise HilbertError(
-                f"The weights in {shown(folder)} do not fit its config.json: {what}: {len(needed)}"
-                f" (first: {needed[0]}). Copy or save the model again, weights and config.json"
-                " together."
-            )
-
-
-def _is_needed(tensor: str, has_decoder: bool) -> bool:
-    parts = tensor.split(".")
-    return "pooler" not in parts and not (has_decoder and "decoder" in parts[:2])
-
-
 def _texts(segments: Iterable[Segment]) -> list[str]:
     texts = [segment.text for segment in segments]
     if not texts:
@@ -229,6 +214,12 @@ def _texts(segments: Iterable[Segment]) -> list[str]:
     if None in texts:
         raise DocumentError(f"text segment {texts.index(None) + 1} has no text")
     return [text for text in texts if text is not None]
+
+
+def _n_common(one: list[int], other: list[int]) -> int:
+    """How many of the first entries of both are the same."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _batches(pieces: list[_Piece]) -> Iterator[list[_Piece]]:

