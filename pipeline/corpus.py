@@ -41,6 +41,8 @@ class Corpus:
     name: str
     documents: tuple[Document, ...]
     columns: tuple[str, ...]
+    table: Path | None = None
+    """Where the table is, if it is a file."""
 
 
 @many_objects()
@@ -64,7 +66,8 @@ def read_corpus(path: Path) -> Corpus:
     columns = tuple(dict.fromkeys(name for _, cells in rows for name in cells))
     _check_columns(path.name, columns)
     documents = _documents(path, rows)
-    return Corpus(path.name, documents, tuple(c for c in columns if c not in RESERVED))
+    others = tuple(c for c in columns if c not in RESERVED)
+    return Corpus(path.name, documents, others, path.absolute())
 
 
 def _check_columns(table: str, columns: tuple[str, ...]) -> None:
