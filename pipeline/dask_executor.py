@@ -103,7 +103,8 @@ class DaskPool:
 
     def _first_ended(self, running: dict[Any, Task]) -> list[Any]:
         try:
-            return list(distributed.wait(list(running), return_when="FIRST_COMPLETED").done)
+            with self._client.as_current():
+                return list(distributed.wait(list(running), return_when="FIRST_COMPLETED").done)
         except (distributed.CancelledError, OSError) as error:
             raise HilbertError(
                 "the Dask scheduler is gone; what was committed is kept, run the command again"
