@@ -94,10 +94,9 @@ class Processes:
     def _start(self, task: Task, attempt: int = 1) -> None:
         """Start a process for a task, which it gets when it is ready."""
         context = multiprocessing.get_context("spawn")
-        n_threads = share_of(self.n_workers)
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, n_threads), daemon=True)
-        with _surroundings(n_threads):
+        process = context.Process(target=serve, args=(theirs,), daemon=True)
+        with _surroundings(share_of(self.n_workers)):
             process.start()
         theirs.close()
         self._lanes.append(_Lane(process, ours, task, attempt))
@@ -143,10 +142,10 @@ class Processes:
         lane.process.join()
 
 
-def serve(pipe: Connection, n_threads: int) -> None:
+def serve(pipe: Connection) -> None:
     """What a worker process does: tasks, until the other end of the pipe is closed."""
     signal.signal(signal.SIGTERM, _stop)
-    runner = TaskRunner(n_threads)
+    runner = TaskRunner()
     with suppress(EOFError, OSError, KeyboardInterrupt):
         pipe.send(_READY)
         while True:

@@ -27,11 +27,11 @@ class TaskRunner:
 
     Parameters
     ----------
-    n_threads : int
-        Threads to compute with.
+    n_threads : int, optional
+        Threads to compute with; by default what the environment of the process says.
     """
 
-    def __init__(self, n_threads: int) -> None:
+    def __init__(self, n_threads: int | None = None) -> None:
         self._n_threads = n_threads
         self._executor = InProcess()
         self._stores: dict[str, FeatureStore] = {}
@@ -69,7 +69,7 @@ class TaskRunner:
                 f"a worker has hilbert-speech {hilbert.__version__}, and the extraction"
                 f" {recipe.version}; install the same on both"
             )
-        if recipe.encoder is not None:
+        if recipe.encoder is not None and self._n_threads is not None:
             use_threads(self._n_threads)  # in this thread: another one may do the next task
         with FileDigests(rehash=recipe.options.rehash) as digests:
             store, place = self._store(recipe.store), Path(recipe.store)

@@ -79,13 +79,13 @@ def test_texts_that_no_worker_can_read(tmp_path: Path) -> None:
 
 def test_a_worker_of_another_version(tmp_path: Path) -> None:
     recipe = Recipe(str(tmp_path), ExtractOptions(), None, None, version="0.0.1")
-    error = TaskRunner(1).run(recipe, Task({})).error
+    error = TaskRunner().run(recipe, Task({})).error
     assert isinstance(error, HilbertError)
     assert "install the same on both" in str(error)
 
 
 def test_an_error_comes_back_with_its_traceback(tmp_path: Path) -> None:
-    finished = TaskRunner(1).run(Recipe(str(tmp_path), ExtractOptions(), None, None), Task({}))
+    finished = TaskRunner().run(Recipe(str(tmp_path), ExtractOptions(), None, None), Task({}))
     assert "is not a feature store" in str(finished.error)
     assert "open_store" in "".join(finished.error.__notes__)
 
@@ -97,5 +97,5 @@ def test_a_text_whose_row_is_gone(tmp_path: Path) -> None:
         task = source_of(session, None, {"key": work(1, TEXT)}).take(1)
         recipe = recipe_of(session, None)
     assert task is not None
-    (result,) = TaskRunner(1).run(recipe, task).results
+    (result,) = TaskRunner().run(recipe, task).results
     assert result.failure == "its row in the corpus table is gone; run the command again"
