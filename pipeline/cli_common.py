@@ -49,6 +49,20 @@ workers_option = click.option(
     default=None,
     help="Processes that fit folds; the numbers do not depend on it.  [default: the processors]",
 )
+extract_workers_option = click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that cut and encode; 0: all is done in this one.",
+)
+dask_option = click.option(
+    "--dask",
+    metavar="ADDRESS",
+    default="",
+    help="Cut and encode on the workers of this Dask scheduler; local: on a cluster of --workers"
+    " processes that is made here.",
+)
 
 
 def option(flag: str, config: type, name: str, help: str, **more: Any) -> Decorator:

@@ -83,6 +83,8 @@ from hilbert.store.feature_store import encoders_at
 @option(
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )
+@common.extract_workers_option
+@common.dask_option
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option
 @common.dry_run_option

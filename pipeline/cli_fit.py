@@ -1,6 +1,5 @@
 """Flags of `hilbert fit`."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import fit_output
 from hilbert.pipeline.cli_common import option
+from hilbert.pipeline.processors import n_processors
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.project import FitSection, Project
 from hilbert.pipeline.speakers import EVERYONE, folded
@@ -189,7 +189,7 @@ def fit_options(
         speakers=project.speaker_choice(),
         splits=project.splits,
         train=replace(project.train, device=device),
-        workers=workers or _processors(),
+        workers=workers or n_processors(),
         strict=project.fit.strict,
     )
 
@@ -220,9 +220,3 @@ def _only_target(project: Project) -> str | None:
             f" --target {project.targets[0]}, or fit them all with `{common.in_project('run')}`"
         )
     return project.targets[0] if project.targets else None
-
-
-def _processors() -> int:
-    """Processors this process may use, which a cluster's scheduler may have limited."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -24,6 +24,8 @@ from hilbert.pipeline import cli_common as common
     metavar="FOLDER",
     help="Folder of an encoder that the run names but that is not found here.",
 )
+@common.extract_workers_option
+@common.dask_option
 @common.device_option
 @common.dry_run_option
 @common.json_option
@@ -32,6 +34,8 @@ def command(
     corpus: Path,
     out: Path,
     locations: tuple[str, ...],
+    workers: int,
+    dask: str,
     device: str,
     dry_run: bool,
     as_json: bool,
@@ -46,7 +50,14 @@ def command(
     from hilbert.pipeline.predict import predict
 
     found = predict(
-        run, read_corpus(corpus), out, device=device, locations=locations, dry_run=dry_run
+        run,
+        read_corpus(corpus),
+        out,
+        device=device,
+        locations=locations,
+        dry_run=dry_run,
+        workers=workers,
+        dask=dask,
     )
     extract_output.echo_warnings(found.warnings)
     failed = found.report.failed

@@ -20,7 +20,13 @@ from hilbert.store.errors import FitError
 @click.command("run")
 @common.prune_option
 @common.dry_run_option
-@common.workers_option
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=None,
+    help="Processes that encode, and that fit folds.  [default: this one; the processors]",
+)
+@common.dask_option
 @common.device_option
 @common.json_option
 def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_: object) -> None:

@@ -1,15 +1,16 @@
 """Encode the documents whose features are not stored yet, under one encoder."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from hilbert.pipeline import provenance
-from hilbert.pipeline.plan import read_inputs
-from hilbert.pipeline.progress import Progress, show_progress
+from hilbert.pipeline.plan import Work, read_inputs
+from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
-from hilbert.pipeline.session import Encoding, SegmentedWork, Session
-from hilbert.stages.extract.encoders.base import EncodeJob, Failed
+from hilbert.pipeline.session import Encoding, Result, SegmentedWork, Session
+from hilbert.stages.extract.encoders.base import EncodeJob, Encoder, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, load_encoder
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError, StoreError
@@ -40,28 +41,64 @@ def _foresee(session: Session, done: Encoding, modality: Modality, missing: Miss
 
 
 def _encode(session: Session, resolved: ResolvedEncoder, missing: Missing, done: Encoding) -> None:
-    encoder = load_encoder(resolved, device=session.options.device)
-    owners = {members[0].document.id: key for key, members in missing.items()}
-    made = provenance.of_features(resolved.info, session.options.device)
-    index = session.store.index
+    todo = {key: missing[key][0].work for key in _from_anywhere(list(missing))}
     with (
-        show_progress(resolved.info.name, unit="documents", total=len(missing)) as progress,
-        session.writer("features", made) as writer,
+        show_progress(resolved.info.name, unit="documents", total=len(todo)) as progress,
+        closing(session.executor.run(session, resolved, todo)) as results,
     ):
-        jobs = _jobs(session, resolved.info.modality, missing, progress)
-        for result in encoder.encode(jobs):
-            key = owners[result.id]
-            if isinstance(result, Failed):
-                session.fail(missing[key], result.reason)
-            elif _audio_changed(session, missing[key][0]):
-                session.fail(missing[key], CHANGED)
-            elif key not in index:
-                if writer.add(key, result.x):
-                    index.refresh()  # what others committed meanwhile is not encoded again
-                done.documents.extend(work.document.id for work in missing[key])
+        for result in results:
+            members = missing[result.key]
+            if result.failure is not None:
+                session.fail(members, result.failure)
+            elif result.is_new:
+                done.documents.extend(work.document.id for work in members)
                 done.audio_seconds += result.audio_seconds
             progress.advance()
+    session.store.index.refresh()
+
+
+def _from_anywhere(wanted: Sequence[str]) -> Sequence[str]:
+    """All of `wanted`, begun anywhere, so that several extractions into one store share them."""
+    first = random.randrange(len(wanted))
+    return (*wanted[first:], *wanted[:first])
+
+
+def load(session: Session, resolved: ResolvedEncoder) -> Encoder:
+    """Load the model of an encoder where this session computes."""
+    return load_encoder(resolved, device=session.options.device)
+
+
+def encode_documents(
+    session: Session, encoder: Encoder, todo: Mapping[str, Work]
+) -> Generator[Result, None, None]:
+    """Encode documents by their feature keys and commit the features; a result for each."""
+    owners = {work.document.id: key for key, work in todo.items()}
+    made = provenance.of_features(encoder.info, session.options.device)
+    index = session.store.index
+    passed: list[Result] = []
+    with session.writer("features", made) as writer:
+        jobs = _jobs(session, encoder.info.modality, todo, passed)
+        for result in encoder.encode(jobs):
+            yield from _taken(passed)
+            key = owners[result.id]
+            if isinstance(result, Failed):
+                yield Result(key, result.reason)
+            elif _audio_changed(session, todo[key]):
+                yield Result(key, CHANGED)
+            elif key in index:
+                yield Result(key)
+            else:
+                if writer.add(key, result.x):
+                    index.refresh()  # what others committed meanwhile is not encoded again
+                yield Result(key, is_new=True, audio_seconds=result.audio_seconds)
+        yield from _taken(passed)
     index.refresh()
+
+
+def _taken(results: list[Result]) -> Iterator[Result]:
+    """The results, which are taken out of the list."""
+    while results:
+        yield results.pop(0)
 
 
 def _missing(
@@ -76,33 +113,27 @@ def _missing(
 
 
 def _jobs(
-    session: Session, modality: Modality, missing: Missing, progress: Progress
+    session: Session, modality: Modality, todo: Mapping[str, Work], passed: list[Result]
 ) -> Iterator[EncodeJob]:
     """One job a key, made when the encoder asks for it: texts are read again, not kept.
 
-    They begin anywhere and go round, so that several extractions into one store share the
-    work; what another one has committed is left out.
+    What another extraction has committed meanwhile and what fails go to `passed` instead.
     """
-    wanted = list(missing)
-    first = random.randrange(len(wanted))
-    for key in (*wanted[first:], *wanted[:first]):
-        members = missing[key]
+    for key, work in todo.items():
         if key in session.store.index:
-            progress.advance()
+            passed.append(Result(key))
             continue
         try:
-            segments = _segments(session, modality, members[0])
+            segments = _segments(session, modality, work)
         except (DocumentError, StoreError, OSError) as error:
-            session.fail(members, reason_of(error))
-            progress.advance()
+            passed.append(Result(key, reason_of(error)))
             continue
         chosen = tuple(s for s in segments if s.modality == modality)
-        first_document = members[0].document
-        audio = None if first_document.audio is None else Path(first_document.audio)
-        yield EncodeJob(first_document.id, chosen, audio)
+        audio = None if work.document.audio is None else Path(work.document.audio)
+        yield EncodeJob(work.document.id, chosen, audio)
 
 
-def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequence[Segment]:
+def _segments(session: Session, modality: Modality, work: Work) -> Sequence[Segment]:
     """Segments from the store for audio; with their texts, which the store lacks, for text."""
     if modality == "audio":
         return session.store.segments_under(work.segment_key)
@@ -113,7 +144,7 @@ def _segments(session: Session, modality: Modality, work: SegmentedWork) -> Sequ
     return segments
 
 
-def _audio_changed(session: Session, work: SegmentedWork) -> bool:
+def _audio_changed(session: Session, work: Work) -> bool:
     """Whether the audio is no longer the one whose digest is in the key."""
     if work.document.audio is None:
         return False

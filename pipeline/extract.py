@@ -15,6 +15,7 @@ from hilbert.pipeline import plan
 from hilbert.pipeline.choose_encoders import precision_of
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.encode import encode_works
+from hilbert.pipeline.executors import open_executor
 from hilbert.pipeline.last_look import LastLook, note_look
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.segment_step import segment_works
@@ -115,7 +116,7 @@ def extract(
         concerns one document is in the report instead.
     """
     infos = {encoder.info.name: encoder.info for encoder in encoders}
-    with begin(store_path, precision_of(encoders), options) as session:
+    with begin(store_path, precision_of(encoders), options, corpus.path.absolute()) as session:
         damaged = len(session.store.index.damaged)
         for _ in range(ATTEMPTS):
             session.failures.clear()
@@ -133,7 +134,9 @@ def extract(
 
 
 @contextmanager
-def begin(store_path: Path, precision: Precision, options: ExtractOptions) -> Iterator[Session]:
+def begin(
+    store_path: Path, precision: Precision, options: ExtractOptions, table: Path | None = None
+) -> Iterator[Session]:
     """A session on the store at `store_path`; in a dry run an empty one stands for none."""
     with ExitStack() as stack:
         if options.dry_run and format_at(store_path) is None and not store_path.exists():
@@ -144,7 +147,9 @@ def begin(store_path: Path, precision: Precision, options: ExtractOptions) -> It
         else:
             store = create_store(store_path, precision=precision)
         digests = stack.enter_context(FileDigests(rehash=options.rehash))
-        yield Session(store, options, digests, store.rows(), store.encoders())
+        executor = stack.enter_context(open_executor(options))
+        known = (store.rows(), store.encoders())
+        yield Session(store, options, digests, executor, store_path, table, *known)
 
 
 def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) -> Outlook:

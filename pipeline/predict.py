@@ -79,6 +79,8 @@ def predict(
     device: str = "auto",
     locations: Sequence[str] = (),
     dry_run: bool = False,
+    workers: int = 0,
+    dask: str = "",
 ) -> Predictions:
     """Extract what is missing, score it, and write one row a document to `out`.
 
@@ -96,6 +98,10 @@ def predict(
         Folders of encoders that cannot be found by the name in the run.
     dry_run : bool
         Only tell what would be extracted; nothing is scored or written.
+    workers : int
+        Processes that encode; 0 for none but this one.
+    dask : str
+        Address of a Dask scheduler whose workers encode, or ``local``.
 
     Raises
     ------
@@ -108,7 +114,9 @@ def predict(
     infos, segments, speakers = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
-    options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
+    options = ExtractOptions(
+        segments=segments, device=device, prune=True, dry_run=dry_run, workers=workers, dask=dask
+    )
     report = extract(corpus, store_path, encoders, options)
     warnings = language_warnings(corpus, infos)
     if dry_run:

@@ -30,6 +30,10 @@ class ExtractSection:
     """Encode transcripts."""
     commit_every_s: float = 20.0
     """Seconds of work a kill can cost at most."""
+    workers: int = 0
+    """Processes that cut and encode; 0: all is done in the one that was called."""
+    dask: str = ""
+    """Address of a Dask scheduler whose workers cut and encode, or local: a cluster made here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class FitSection:
 class Project:
     """Everything that ``hilbert.toml`` may say; field names are its keys and sections.
 
-    What depends on the machine or on the call (device, workers) is a flag only.
+    What depends on the call alone (device, the workers of a fit) is a flag only.
     """
 
     corpus: Path = Path("corpus.csv")
@@ -90,6 +94,8 @@ class Project:
             text=self.extract.text,
             segments=self.segments,
             commit_every_s=self.extract.commit_every_s,
+            workers=self.extract.workers,
+            dask=self.extract.dask,
         )
 
     def speaker_choice(self) -> SpeakerChoice:

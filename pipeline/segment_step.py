@@ -1,7 +1,8 @@
 """Cut the documents whose segments are not stored yet."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from hilbert.pipeline import plan, provenance
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.session import SegmentedWork, Session
+from hilbert.pipeline.session import Result, SegmentedWork, Session
 from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
@@ -29,7 +30,10 @@ def segment_works(
 ) -> list[SegmentedWork]:
     """Store the segments of `works` that are missing; leaves out the documents that fail."""
     index = session.store.index
-    missing = [work for work in works if work.segment_key not in index]
+    missing: dict[str, list[Work]] = {}
+    for work in works:
+        if work.segment_key not in index:
+            missing.setdefault(work.segment_key, []).append(work)
     if missing:
         _segment(session, missing)
     return _segmented(session, works, encoders)
@@ -100,28 +104,39 @@ def reason_of(error: DocumentError | StoreError | OSError) -> str:
     return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
 
 
-def _segment(session: Session, missing: Sequence[Work]) -> None:
-    """Cut documents and store their segments."""
-    index = session.store.index
+def _segment(session: Session, missing: Mapping[str, Sequence[Work]]) -> None:
+    """Cut documents and store their segments; those of equal content share them."""
+    todo = {key: members[0] for key, members in missing.items()}
     with (
-        show_progress("segment", unit="documents", total=len(missing)) as progress,
-        session.writer("segments", provenance.of_segments()) as writer,
+        show_progress("segment", unit="documents", total=len(todo)) as progress,
+        closing(session.executor.run(session, None, todo)) as results,
     ):
-        for work in missing:
+        for result in results:
+            if result.failure is not None:
+                session.fail(missing[result.key], result.failure)
+            elif result.summary is not None:
+                session.cut[result.key] = result.summary
+            progress.advance()
+    session.store.index.refresh()
+
+
+def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Result, None, None]:
+    """Cut documents by their segment keys and commit the segments; a result for each."""
+    index = session.store.index
+    with session.writer("segments", provenance.of_segments()) as writer:
+        for key, work in todo.items():
             try:
                 segments = segments_of(work.document, session.options.segments)
                 _check_unchanged(session, work)
             except (DocumentError, OSError) as error:
-                session.fail([work], reason_of(error))
-            else:
-                rows = to_rows(segments, speakers_of(segments))
-                summary = _summarise(segments, rows, work, session.store.salt)
-                session.cut[work.segment_key] = summary
-                if work.segment_key not in index and writer.add(
-                    work.segment_key, rows, asdict(summary)
-                ):
-                    index.refresh()  # another extraction may have cut some of the others
-            progress.advance()
+                yield Result(key, reason_of(error))
+                continue
+            rows = to_rows(segments, speakers_of(segments))
+            summary = _summarise(segments, rows, work, session.store.salt)
+            is_new = key not in index
+            if is_new and writer.add(key, rows, asdict(summary)):
+                index.refresh()  # another extraction may have cut some of the others
+            yield Result(key, is_new=is_new, summary=summary)
     index.refresh()
 
 

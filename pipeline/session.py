@@ -1,13 +1,15 @@
 """What the steps of one extraction share: options, store, and which documents failed."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.commits import Kind
 from hilbert.store.errors import HilbertError, StoreError
@@ -17,6 +19,9 @@ from hilbert.store.manifest import Row
 from hilbert.store.pack_writer import PackLimits, PackWriter
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import Document, EncoderInfo
+
+LOCAL = "local"
+"""In place of a Dask scheduler's address: a cluster of processes of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,22 @@ class ExtractOptions:
     """Seconds of work a kill can cost at most."""
     dry_run: bool = False
     """Only tell what would be done; nothing is written."""
+    workers: int = 0
+    """Processes that cut and encode; 0: all is done in the one that was called."""
+    dask: str = ""
+    """Address of a Dask scheduler whose workers cut and encode, or local: a cluster made here."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.commit_every_s < math.inf:
             raise HilbertError(
                 f"--commit-every-s must be a number of seconds, not {self.commit_every_s}"
+            )
+        if self.workers < 0:
+            raise HilbertError(f"--workers must be a number of processes, not {self.workers}")
+        if self.workers and self.dask not in ("", LOCAL):
+            raise HilbertError(
+                f"--workers {self.workers} does not go with a cluster that has workers of its own;"
+                " drop --workers, or use --dask local"
             )
 
 
@@ -67,6 +83,10 @@ class SegmentedWork(NamedTuple):
     stored: bool
     feature_keys: Mapping[str, str]
 
+    @property
+    def work(self) -> Work:
+        return Work(self.document, self.inputs, self.components, self.segment_key)
+
 
 @dataclass(slots=True)
 class Encoding:
@@ -74,6 +94,50 @@ class Encoding:
 
     documents: list[str] = field(default_factory=list)
     audio_seconds: float = 0.0
+
+
+class Result(NamedTuple):
+    """What became of one key that the store lacked.
+
+    Attributes
+    ----------
+    key : str
+    failure : str, optional
+        Why its document cannot be done.
+    is_new : bool
+        Whether what the store lacked was made; False if another extraction was first.
+    audio_seconds : float
+        Of speech that was encoded.
+    summary : SegmentSummary, optional
+        Facts about the segments that were cut.
+    """
+
+    key: str
+    failure: str | None = None
+    is_new: bool = False
+    audio_seconds: float = 0.0
+    summary: SegmentSummary | None = None
+
+
+class Executor(Protocol):
+    """Where documents are cut and encoded: in this process, or by workers.
+
+    Results come in any order, one a key, and by the time they are exhausted all that they
+    tell of is committed. Wherever it is done, the store is the same.
+    """
+
+    def run(
+        self, session: "Session", encoder: ResolvedEncoder | None, todo: Mapping[str, Work]
+    ) -> Generator[Result, None, None]:
+        """Make what the store lacks.
+
+        Parameters
+        ----------
+        encoder : ResolvedEncoder, optional
+            What encodes; without one, documents are cut.
+        todo : mapping of str to Work
+            By the segment key or feature key that the store lacks, the document to make it of.
+        """
 
 
 class _Discard:
@@ -89,6 +153,12 @@ class Session:
 
     Attributes
     ----------
+    executor : Executor
+        Where documents are cut and encoded.
+    place : Path
+        The store's folder.
+    table : Path, optional
+        The corpus table, for workers that must read texts in it.
     former : mapping of str to Row
         What the store's manifest said of each document before.
     known : mapping of str to EncoderInfo
@@ -104,6 +174,9 @@ class Session:
     store: FeatureStore
     options: ExtractOptions
     digests: FileDigests
+    executor: Executor
+    place: Path
+    table: Path | None = None
     former: Mapping[str, Row] = field(default_factory=dict)
     known: Mapping[str, EncoderInfo] = field(default_factory=dict)
     cut: dict[str, SegmentSummary] = field(default_factory=dict)

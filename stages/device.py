@@ -27,3 +27,10 @@ def choose_device(name: str) -> str:
             f"--device {name}: torch {torch.__version__} finds none. Use auto or cpu."
         )
     return name
+
+
+def use_threads(n: int) -> None:
+    """Let this thread, and those it starts, compute with `n` threads."""
+    import torch
+
+    torch.set_num_threads(n)

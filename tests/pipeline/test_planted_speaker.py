@@ -20,7 +20,7 @@ from hilbert.stages.fit.baselines import pool
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.store.feature_store import open_store
 from hilbert.store.types import Document
-from support.exact import ENCODERS, Bench
+from support.exact import AUDIO, TEXT, Bench, exact
 from support.project import SENTENCES
 
 RATE = 16_000
@@ -88,7 +88,7 @@ def test_whole_path_with_exact_encoders(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bench")
     bench.folder.mkdir()
     with bench.exact():
-        stores = extracted(tmp_path, ENCODERS)
+        stores = extracted(tmp_path, [exact(info, bench.log) for info in (AUDIO, TEXT)])
     for modality in ("audio", "text"):
         assert_only_the_interviewer_differs(stores, modality)
 

@@ -7,6 +7,8 @@ of a segment, so that two stores of one corpus must be equal to the last bit.
 
 import hashlib
 import os
+import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +33,36 @@ from support.project import write_transcript
 DIM = 8
 AUDIO = EncoderInfo("exact-audio", "audio", DIM, "fp-exact-audio")
 TEXT = EncoderInfo("exact-text", "text", DIM, "fp-exact-text")
-ENCODERS = tuple(ResolvedEncoder(info, Path("none"), EncoderOptions()) for info in (AUDIO, TEXT))
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What encoding does to the process it runs in.
+
+    Attributes
+    ----------
+    deadly : frozenset of str
+        Documents that kill it every time.
+    once : Path, optional
+        The process that first makes this file is killed.
+    slow_s : float
+        How long each document takes.
+    """
+
+    deadly: frozenset[str] = frozenset()
+    once: Path | None = None
+    slow_s: float = 0.0
+
+    def spring(self, document: str) -> None:
+        if document in self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.once is not None:
+            try:
+                self.once.touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.slow_s)
 
 
 @dataclass(frozen=True)
@@ -40,12 +71,40 @@ class ExactEncoder:
 
     info: EncoderInfo
     log: Path
+    trap: Trap = Trap()
 
     def encode(self, jobs: Iterable[EncodeJob]) -> Iterator[Encoded]:
         for job in jobs:
             with self.log.open("a", encoding="utf-8") as log:
                 log.write(f"{job.id} {self.info.modality}\n")
+            self.trap.spring(job.id)
             yield Encoded(job.id, _features(job, self.info.modality))
+
+
+@dataclass(frozen=True)
+class ExactResolved(ResolvedEncoder):
+    """Loads as an exact encoder, also in a process that it travels to."""
+
+    log: Path = Path()
+    trap: Trap = Trap()
+
+    def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
+        return _arrive, (self.info, self.log, self.trap)
+
+
+def exact(info: EncoderInfo, log: Path, trap: Trap = Trap()) -> ExactResolved:
+    return ExactResolved(info, Path("none"), EncoderOptions(), log=log, trap=trap)
+
+
+def _arrive(info: EncoderInfo, log: Path, trap: Trap) -> ExactResolved:
+    """Unpickle one in a worker, in which no test could have put `load_exact` into its place."""
+    encode.load_encoder = load_exact
+    return exact(info, log, trap)
+
+
+def load_exact(resolved: ResolvedEncoder, **_: object) -> ExactEncoder:
+    assert isinstance(resolved, ExactResolved)
+    return ExactEncoder(resolved.info, resolved.log, resolved.trap)
 
 
 def _features(job: EncodeJob, modality: Modality) -> NDArray[np.float16]:
@@ -71,6 +130,7 @@ class Bench:
     """A folder with a corpus of documents ``d00``, ``d01``, … of audio and transcript."""
 
     folder: Path
+    trap: Trap = Trap()
 
     @property
     def log(self) -> Path:
@@ -99,11 +159,27 @@ class Bench:
         )
         return Corpus(Path("corpus.csv"), documents, ("mood", *columns))
 
-    def extract(self, store: Path, numbers: Iterable[int], **options: Any) -> ExtractReport:
+    def extract(
+        self,
+        store: Path,
+        numbers: Iterable[int],
+        encoders: Iterable[EncoderInfo] = (AUDIO, TEXT),
+        **options: Any,
+    ) -> ExtractReport:
         """The real `extract` with the exact encoders, a pack a document unless told."""
+        return self.extract_corpus(store, self.corpus(numbers), encoders, **options)
+
+    def extract_corpus(
+        self,
+        store: Path,
+        corpus: Corpus,
+        encoders: Iterable[EncoderInfo] = (AUDIO, TEXT),
+        **options: Any,
+    ) -> ExtractReport:
         given = replace(ExtractOptions(commit_every_s=0, device="cpu"), **options)
+        resolved = [exact(info, self.log, self.trap) for info in encoders]
         with self.exact():
-            return extract(self.corpus(numbers), store, ENCODERS, given)
+            return extract(corpus, store, resolved, given)
 
     def taken(self) -> list[str]:
         """What was encoded since this was last asked, in order, sorted."""
@@ -113,11 +189,8 @@ class Bench:
 
     @contextmanager
     def exact(self) -> Iterator[None]:
-        def load(resolved: ResolvedEncoder, **_: object) -> ExactEncoder:
-            return ExactEncoder(resolved.info, self.log)
-
         with (
-            mock.patch.object(encode, "load_encoder", load),
+            mock.patch.object(encode, "load_encoder", load_exact),
             mock.patch.dict(os.environ, {"HILBERT_CACHE": str(self.folder / "cache")}),
         ):
             yield

@@ -17,13 +17,15 @@ from click.testing import Result
 from numpy.typing import NDArray
 
 from hilbert.pipeline import cli_extract, encode
-from hilbert.stages.extract.encoders.base import Encoded, EncodeJob, Failed
+from hilbert.stages.extract.encoders.base import Encoded, EncodeJob, EncoderOptions, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.recordings.audio import read_spans
 from hilbert.store.errors import HilbertError
 from hilbert.store.types import EncoderInfo, Span
-from support.exact import DIM, ENCODERS
+from support.exact import AUDIO, DIM, TEXT
 from support.project import run
+
+ENCODERS = tuple(ResolvedEncoder(info, Path("none"), EncoderOptions()) for info in (AUDIO, TEXT))
 
 
 @dataclass(frozen=True)

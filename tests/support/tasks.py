@@ -47,6 +47,10 @@ def run_extract(bench: Bench, store: Path, numbers: Sequence[int], every_s: floa
     bench.extract(store, numbers, commit_every_s=every_s)
 
 
+def run_extract_on(bench: Bench, store: Path, numbers: Sequence[int], workers: int) -> None:
+    bench.extract(store, numbers, workers=workers)
+
+
 def run_collect(store: Path) -> None:
     collect(open_store(store), older_than_s=0)
 

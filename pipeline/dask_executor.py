@@ -1,0 +1,154 @@
+"""Workers that are those of a Dask cluster, made here or anywhere."""
+
+import uuid
+from collections.abc import Generator
+from contextlib import ExitStack, suppress
+from typing import Any, Self
+
+from hilbert.pipeline.processors import n_processors, share_of
+from hilbert.pipeline.session import LOCAL
+from hilbert.pipeline.task_runner import TaskRunner
+from hilbert.pipeline.tasks import Finished, Lost, Recipe, Task, TaskSource
+from hilbert.store.errors import HilbertError
+
+try:
+    import distributed
+except ImportError as _error:
+    raise HilbertError(
+        "--dask needs the package distributed; `pip install 'hilbert-speech[dask]'`"
+    ) from _error
+
+CONNECT_S = 10.0
+TASKS_A_WORKER = 2
+"""One at work and one that waits: no worker is idle between two, and a cluster that grows with
+the tasks that wait does grow."""
+
+
+class KeepRunner(distributed.WorkerPlugin):  # type: ignore[misc]
+    """Gives a worker a `TaskRunner`, with the model that it keeps; also one that comes later.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Threads to compute with; by default as many as Dask gave the worker.
+    """
+
+    def __init__(self, n_threads: int | None) -> None:
+        self._n_threads = n_threads
+
+    def setup(self, worker: Any) -> None:
+        self.runner = TaskRunner(self._n_threads or worker.state.nthreads)
+
+    def teardown(self, worker: Any) -> None:
+        self.runner.stop()
+
+
+def run_task(plugin: str, recipe: Recipe, task: Task) -> Finished:
+    """Do a task in a worker that has the plugin."""
+    kept: KeepRunner = distributed.get_worker().plugins[plugin]
+    return kept.runner.run(recipe, task)
+
+
+class DaskPool:
+    """A context manager: the workers of a cluster, connected to when the first tasks come.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, for example ``tcp://10.0.0.1:8786``; or ``local`` for a cluster of
+        processes of this machine.
+    n_workers : int
+        Processes of the local cluster; 0 for as many as there are processors.
+    """
+
+    def __init__(self, address: str, n_workers: int) -> None:
+        self._address = address
+        self._n_workers = n_workers
+        self._plugin = f"hilbert-{uuid.uuid4()}"
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the workers: one that is still at work commits what it has and gives up."""
+        self._stack.close()
+
+    def run(
+        self, recipe: Recipe, source: TaskSource
+    ) -> Generator[tuple[Task, Finished | Lost], None, None]:
+        """Do the tasks of a source; see `Pool`. The scheduler tries them again."""
+        client = self._client = self._client or self._connect()
+        running: dict[Any, Task] = {}
+        beside: set[Any] = set()  # tasks that were not alone at all times
+        while True:
+            self._hand_out(client, recipe, source, running)
+            if len(running) > 1:
+                beside.update(running)
+            if not running:
+                return
+            for future in self._first_ended(running):
+                yield running.pop(future), _end_of(future, certain=future not in beside)
+                beside.discard(future)
+
+    def _hand_out(
+        self, client: Any, recipe: Recipe, source: TaskSource, running: dict[Any, Task]
+    ) -> None:
+        n_workers = max(1, len(client.nthreads()))
+        while len(running) < TASKS_A_WORKER * n_workers and (task := source.take(n_workers)):
+            name = f"hilbert-{uuid.uuid4()}"
+            future = client.submit(run_task, self._plugin, recipe, task, key=name, pure=False)
+            running[future] = task
+
+    def _first_ended(self, running: dict[Any, Task]) -> list[Any]:
+        try:
+            with self._client.as_current():
+                return list(distributed.wait(list(running), return_when="FIRST_COMPLETED").done)
+        except (distributed.CancelledError, OSError) as error:
+            raise HilbertError(
+                "the Dask scheduler is gone; what was committed is kept, run the command again"
+            ) from error
+
+    def _connect(self) -> Any:
+        is_local = self._address == LOCAL
+        n_workers = self._n_workers or n_processors()
+        try:
+            place = self._local_cluster(n_workers) if is_local else self._address
+            client = distributed.Client(place, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise HilbertError(
+                f"there is no Dask scheduler at {self._address}; start one with `dask scheduler`,"
+                " or use --dask local"
+            ) from error
+        self._stack.enter_context(client)
+        client.register_plugin(KeepRunner(share_of(n_workers) if is_local else None), self._plugin)
+        self._stack.callback(self._unregister, client)
+        return client
+
+    def _local_cluster(self, n_workers: int) -> Any:
+        cluster = distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            memory_limit=None,
+            silence_logs="CRITICAL",  # that a worker died is told as the rest is
+            scheduler_kwargs={"allowed_failures": 1},
+        )
+        return self._stack.enter_context(cluster)
+
+    def _unregister(self, client: Any) -> None:
+        with suppress(Exception):  # of a cluster that is gone
+            client.unregister_worker_plugin(self._plugin)
+
+
+def _end_of(future: Any, *, certain: bool) -> Finished | Lost:
+    error = future.exception()
+    if error is None:
+        return future.result()  # type: ignore[no-any-return]
+    if isinstance(error, distributed.KilledWorker):
+        return Lost("was lost", certain)
+    raise HilbertError(
+        f"a Dask worker cannot do a task ({type(error).__name__}); install the same"
+        " hilbert-speech and the same packages there as here"
+    ) from error
