@@ -85,7 +85,7 @@ class SegmentedWork(NamedTuple):
 
     @property
     def work(self) -> Work:
-        return Work(self.document, self.inputs, self.components, self.segment_key)
+        return Work(self.document, self.inputs, self.cut, self.segment_key)
 
 
 @dataclass(slots=True)

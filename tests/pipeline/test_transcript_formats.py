@@ -95,7 +95,7 @@ class TestForcing:
             "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64
         },
         "start": None, "end": None, "exclude": (), "transcript_offset": 0.0, "speaker": None,
-        "language": None, "version": 1,
+        "language": None, "version": keys.SEGMENT_VERSION,
     }  # fmt: skip
 
     def key(self, config: SegmentConfig) -> str:
