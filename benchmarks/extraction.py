@@ -22,8 +22,7 @@ import numpy as np
 import hilbert
 from hilbert.stages.extract.encoders.base import EncoderOptions, best_audio_precision
 from hilbert.stages.extract.encoders.weights import resolve_encoder
-
-WINDOW_S = 30.0
+from hilbert.stages.extract.encoders.windows import WINDOW_S, WINDOW_SAMPLES
 
 
 def first_documents(corpus: Path, n: int, folder: Path) -> Path:
@@ -56,14 +55,17 @@ def bare_forward(n_windows: int, rounds: int = 5) -> float:
     """Seconds that `n_windows` windows take in the encoder alone, from the median round."""
     import torch
 
+    from hilbert.stages.extract.encoders.layers import Layers
     from hilbert.stages.extract.encoders.runtime import torch_dtype
     from hilbert.stages.extract.encoders.whisper_model import WhisperTower
     from hilbert.stages.extract.encoders.workers import workers_for
 
     resolved = resolve_encoder("whisper", EncoderOptions(precision=best_audio_precision()))
     dtype = torch_dtype(resolved.options.precision)
-    tower = WhisperTower(resolved.folder, resolved.options.layer, torch.device("cpu"), dtype)
-    mels = list(torch.randn(2, tower.n_mels, 3000))
+    layers = Layers.parse(resolved.options.layer)
+    tower = WhisperTower(resolved.folder, layers, torch.device("cpu"), dtype)
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, WINDOW_SAMPLES))
+    mels = [tower.prepare(wave) for wave in noise.astype(np.float32)]
     times = []
     with workers_for(torch.device("cpu")) as workers:
         for _ in range(rounds):

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import ExtractReport, extract
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
-from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.stages.extract.encoders.base import EncoderChoice, Pooling
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store.errors import HilbertError
@@ -41,13 +41,19 @@ from hilbert.store.errors import HilbertError
 @option("--audio/--no-audio", ExtractOptions, "audio", "Encode recordings, or leave them out.")
 @option("--text/--no-text", ExtractOptions, "text", "Encode transcripts, or leave them out.")
 @common.device_option
-@option("--layer", EncoderChoice, "layer", "Hidden layer of the encoders named; -1 is the last.")
+@option(
+    "--layer",
+    EncoderChoice,
+    "layer",
+    "Hidden layer of the encoders named: -1 (the last), 4..8 (averaged), or 4,8,12 (all stored).",
+    type=str,
+)
 @option(
     "--pooling",
     EncoderChoice,
     "pooling",
-    "Over the frames or tokens of a segment.",
-    type=click.Choice(["mean", "mean+std"]),
+    "Over the frames or tokens of a segment; frames keeps each of them.",
+    type=click.Choice(get_args(Pooling)),
 )
 @option(
     "--context",
@@ -63,6 +69,11 @@ from hilbert.store.errors import HilbertError
 @option("--max-words", SegmentConfig, "max_words", "Longer texts are split between sentences.")
 @option(
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
+)
+@click.option(
+    "--compile",
+    is_flag=True,
+    help="Run audio encoders through torch.compile: a minute to start, faster on long corpora.",
 )
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option

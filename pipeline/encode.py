@@ -40,9 +40,10 @@ def _foresee(session: Session, done: Encoding, modality: Modality, missing: Miss
 
 
 def _encode(session: Session, resolved: ResolvedEncoder, missing: Missing, done: Encoding) -> None:
-    encoder = load_encoder(resolved, device=session.options.device)
+    options = session.options
+    encoder = load_encoder(resolved, device=options.device, compile=options.compile)
     owners = {members[0].document.id: key for key, members in missing.items()}
-    made = provenance.of_features(resolved.info, session.options.device)
+    made = provenance.of_features(resolved.info, options.device)
     index = session.store.index
     with (
         show_progress(resolved.info.name, unit="documents", total=len(missing)) as progress,
@@ -56,7 +57,8 @@ def _encode(session: Session, resolved: ResolvedEncoder, missing: Missing, done:
             elif _audio_changed(session, missing[key][0]):
                 session.fail(missing[key], CHANGED)
             elif key not in index:
-                if writer.add(key, result.x):
+                facts = None if result.n_rows is None else {"n_rows": list(result.n_rows)}
+                if writer.add(key, result.x, facts):
                     index.refresh()  # what others committed meanwhile is not encoded again
                 done.documents.extend(work.document.id for work in missing[key])
                 done.audio_seconds += result.audio_seconds

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.store.errors import HilbertError
 from hilbert.store.types import EncoderInfo, Seconds, Segment
 
@@ -17,7 +18,7 @@ ENCODE_VERSION = 1
 
 STORED_DTYPE = "float16"
 
-Pooling = Literal["mean", "mean+std"]
+Pooling = Literal["mean", "mean+std", "max", "frames"]
 Context = Literal["packed", "isolated"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -28,10 +29,11 @@ class EncoderOptions:
 
     Parameters
     ----------
-    layer : int
-        Hidden state to pool: 0 is the embedding's output, -1 the last layer's.
-    pooling : {"mean", "mean+std"}
-        Over the frames or tokens of a segment, never over padding.
+    layer : int or str
+        Hidden state to pool: 0 is the embedding's output, -1 the last layer's; a range to
+        average (``"4..8"``) or several to store side by side (``"4,8,12"``). See `Layers`.
+    pooling : {"mean", "mean+std", "max", "frames"}
+        Over the frames or tokens of a segment, never over padding; ``"frames"`` keeps each.
     context : {"packed", "isolated"}
         Audio only: several segments of one speaker share a window, or one segment a window.
     precision : {"fp32", "bf16", "fp16"}
@@ -39,14 +41,13 @@ class EncoderOptions:
         bf16 features would depend on the batch that a text is padded in.
     """
 
-    layer: int = -1
+    layer: int | str = -1
     pooling: Pooling = "mean+std"
     context: Context = "packed"
     precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
-        if isinstance(self.layer, bool) or not isinstance(self.layer, int):
-            raise HilbertError(f"--layer must be a whole number, not {self.layer!r}.")
+        Layers.parse(self.layer)
         _require_choice("--pooling", self.pooling, get_args(Pooling))
         _require_choice("--context", self.context, get_args(Context))
         _require_choice("--precision", self.precision, get_args(Precision))
@@ -58,12 +59,16 @@ class EncoderChoice:
 
     name: str
     """Short name (whisper, whisper-base, minilm), id on the Hugging Face hub, or a folder."""
-    layer: int = -1
-    """Hidden state to pool: 0 is the embedding's output, -1 the last layer's."""
+    layer: int | str = -1
+    """Hidden state to pool: 0 is the embedding's output, -1 the last layer's; "4..8" averages a
+    range, "4,8,12" stores several side by side."""
     pooling: Pooling = "mean+std"
-    """Over the frames or tokens of a segment."""
+    """Over the frames or tokens of a segment; frames keeps each of them, which takes much room."""
     context: Context = "packed"
     """Audio: segments of one speaker share the encoder's window, or each has its own."""
+
+    def __post_init__(self) -> None:
+        Layers.parse(self.layer)
 
     def options(self, precision: Precision) -> EncoderOptions:
         return EncoderOptions(self.layer, self.pooling, self.context, precision)
@@ -94,15 +99,18 @@ class Encoded:
     Attributes
     ----------
     id : str
-    x : float16 array of shape (n_segments, dim)
-        Finite; one row a segment, in the order of the job.
+    x : float16 array of shape (n_rows, dim)
+        Finite; the segments in the order of the job, one row each.
     audio_seconds : float
         Total duration of the segments that were decoded and encoded; 0 for text.
+    n_rows : tuple of int, optional
+        Rows of each segment where the pooling is ``"frames"``; None for one each.
     """
 
     id: str
     x: NDArray[np.float16]
     audio_seconds: Seconds = 0.0
+    n_rows: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +122,14 @@ class Failed:
 
 
 def result_of(
-    document: str, x: NDArray[np.float16], audio_seconds: Seconds = 0.0
+    document: str,
+    x: NDArray[np.float16],
+    audio_seconds: Seconds = 0.0,
+    n_rows: tuple[int, ...] | None = None,
 ) -> Encoded | Failed:
     """The document's features, or a failure if any of them is no finite number."""
     if np.isfinite(x).all():
-        return Encoded(document, x, audio_seconds)
+        return Encoded(document, x, audio_seconds, n_rows)
     return Failed(document, "the encoder gave features that are not finite numbers")
 
 
@@ -150,9 +161,9 @@ def options_of(info: EncoderInfo) -> EncoderOptions:
         raise HilbertError(f"Encoder {info.name} does not record its option {error}.") from None
 
 
-def pooled_dim(width: int, pooling: Pooling) -> int:
-    """Number of features that pooling makes of hidden states of `width`."""
-    return width if pooling == "mean" else 2 * width
+def pooled_dim(width: int, pooling: Pooling, n_columns: int = 1) -> int:
+    """Number of features that pooling makes of hidden states of `width`, `n_columns` abreast."""
+    return width * n_columns * (2 if pooling == "mean+std" else 1)
 
 
 def best_audio_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:

@@ -23,7 +23,10 @@ from hilbert.stages.extract.encoders.base import (
     result_of,
 )
 from hilbert.stages.extract.encoders.checkpoints import shown, without_paths
-from hilbert.stages.extract.encoders.pooling import Moments, stored
+from hilbert.stages.extract.encoders.fallback import NO_MEMORY, BatchSize
+from hilbert.stages.extract.encoders.hidden_states import combined
+from hilbert.stages.extract.encoders.layers import Layers
+from hilbert.stages.extract.encoders.pooling import Pool, merged, pool_of, row_counts, stored
 from hilbert.stages.extract.encoders.workers import workers_for
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.types import EncoderInfo, Segment
@@ -39,6 +42,7 @@ class _Piece:
 
     document: int
     segment: int
+    part: int
     ids: list[int]
 
 
@@ -60,7 +64,7 @@ class TextEncoder:
     folder : Path
         A Hugging Face folder.
     options : EncoderOptions
-        Its layer counted from 0, the embedding's output.
+        Its layers counted from 0, the embedding's output.
     max_tokens : int
         Longest piece, special tokens included.
     device : torch.device
@@ -81,6 +85,8 @@ class TextEncoder:
     ) -> None:
         self.info = info
         self._options = options
+        self._layers = Layers.parse(options.layer)
+        self._batch_size = BatchSize(_BATCH_PIECES)
         self._device = device
         self._tokenizer, self._model = _load(folder, device)
         self._prefix, self._suffix = self._special_tokens()
@@ -113,9 +119,9 @@ class TextEncoder:
             texts = _texts(job.segments)
             rows = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
             pieces = [
-                _Piece(number, segment, ids)
+                _Piece(number, segment, part, ids)
                 for segment, row in enumerate(rows)
-                for ids in self._split(segment, row)
+                for part, ids in enumerate(self._split(segment, row))
             ]
         except DocumentError as error:
             return _Document(job, failed=Failed(job.id, str(error)))
@@ -131,31 +137,37 @@ class TextEncoder:
         return pieces
 
     def _encode_chunk(self, chunk: list[_Document]) -> Iterator[Encoded | Failed]:
-        moments = self._moments([piece for document in chunk for piece in document.pieces])
+        pools = self._pools([piece for document in chunk for piece in document.pieces])
         pooling = self._options.pooling
         for number, document in enumerate(chunk):
             if document.failed:
                 yield document.failed
                 continue
-            n_segments = len(document.job.segments)
-            rows = [moments[number, i].pooled(pooling) for i in range(n_segments)]
-            yield result_of(document.job.id, stored(rows))
+            own = [pools[number, i] for i in range(len(document.job.segments))]
+            if None in own:
+                yield Failed(document.job.id, NO_MEMORY)
+                continue
+            rows = [pool.pooled(pooling) for pool in own if pool is not None]
+            n_rows = row_counts(rows, pooling)
+            yield result_of(document.job.id, stored(rows), n_rows=n_rows)
 
-    def _moments(self, pieces: list[_Piece]) -> dict[tuple[int, int], Moments]:
-        """Moments of all tokens of each (document, segment)."""
+    def _pools(self, pieces: list[_Piece]) -> dict[tuple[int, int], Pool | None]:
+        """All tokens of each (document, segment); None where memory could not hold them."""
         ordered = sorted(pieces, key=lambda piece: len(piece.ids), reverse=True)
-        found: dict[tuple[int, int], Moments] = {}
+        found: dict[tuple[int, int], dict[int, Pool | None]] = {}
         with workers_for(self._device) as workers:
-            for batch, moments in workers.map(self._batch_moments, _batches(ordered)):
-                for piece, own in zip(batch, moments, strict=True):
-                    key = piece.document, piece.segment
-                    found[key] = found[key].merge(own) if key in found else own
-        return found
+            for batch, pools in workers.map(self._batch_pools, _batches(ordered)):
+                for piece, own in zip(batch, pools, strict=True):
+                    found.setdefault((piece.document, piece.segment), {})[piece.part] = own
+        return {key: merged([parts[i] for i in sorted(parts)]) for key, parts in found.items()}
 
-    def _batch_moments(self, batch: list[_Piece]) -> list[Moments]:
+    def _batch_pools(self, batch: list[_Piece]) -> list[Pool | None]:
+        return self._batch_size.run(self._encode_pieces, batch)
+
+    def _encode_pieces(self, batch: list[_Piece]) -> list[Pool]:
         hidden = self._hidden([piece.ids for piece in batch])
         return [
-            Moments.of(tokens[: len(piece.ids)])
+            pool_of(tokens[: len(piece.ids)], self._options.pooling)
             for piece, tokens in zip(batch, hidden, strict=True)
         ]
 
@@ -170,8 +182,8 @@ class TextEncoder:
             attention_mask=mask.to(self._device),
             output_hidden_states=True,
         )
-        hidden: Tensor = output.hidden_states[self._options.layer]
-        return hidden
+        states = {i: output.hidden_states[i] for i in self._layers.needed}
+        return combined(states, self._layers)
 
 
 def _load(folder: Path, device: torch.device) -> tuple[Any, Any]:
