@@ -46,7 +46,7 @@ from hilbert.store.errors import HilbertError
     EncoderChoice,
     "layer",
     "Hidden layer of the encoders named: -1 (the last), 4..8 (averaged), or 4,8,12 (all stored).",
-    type=str,
+    type=common.layers,
 )
 @option(
     "--pooling",
@@ -70,11 +70,7 @@ from hilbert.store.errors import HilbertError
 @option(
     "--commit-every-s", ExtractOptions, "commit_every_s", "Seconds of work a kill costs at most."
 )
-@click.option(
-    "--compile",
-    is_flag=True,
-    help="Run audio encoders through torch.compile: a minute to start, faster on long corpora.",
-)
+@common.compile_option
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option
 @common.dry_run_option

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -76,6 +76,7 @@ def _within_memory(forward: Callable[[list[In]], list[Out]], part: list[In]) -> 
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    cuda: Any = torch.cuda  # its functions carry no types
+    if cuda.is_initialized():
+        cuda.empty_cache()
     return None

@@ -118,7 +118,7 @@ def stored(rows: Sequence[Tensor]) -> NDArray[np.float16]:
     Float16, clamped to its finite range; what was no finite number before is NaN. Each of
     `rows` is one row, of shape (dim,), or several, of shape (n, dim).
     """
-    features = torch.cat([torch.atleast_2d(row) for row in rows]).float()
+    features = torch.cat([row.reshape(-1, row.shape[-1]) for row in rows]).float()
     finite = torch.isfinite(features)
     clamped = features.clamp(-_FLOAT16_MAX, _FLOAT16_MAX).masked_fill(~finite, torch.nan)
     return np.asarray(clamped.cpu().numpy(), dtype=np.float16)

@@ -55,7 +55,8 @@ class W2vBertTower:
         from transformers import SeamlessM4TFeatureExtractor
 
         settings = fbank_settings(folder)
-        self._extractor: Any = SeamlessM4TFeatureExtractor(**settings)
+        make: Any = SeamlessM4TFeatureExtractor  # it carries no types
+        self._extractor = make(**settings)
         self.device = device
         self.frame_samples = FBANK_HOP_SAMPLES * settings["stride"]
         self._min_samples = FBANK_SAMPLES + FBANK_HOP_SAMPLES * max(1, settings["stride"] - 1)

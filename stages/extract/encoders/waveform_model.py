@@ -101,7 +101,8 @@ def _build(folder: Path) -> Any:
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     config.add_adapter = False
     config.mask_time_prob = config.mask_feature_prob = 0.0  # else there is a vector for masks
-    return AutoModel.from_config(config)
+    auto: Any = AutoModel  # its methods carry no types
+    return auto.from_config(config)
 
 
 def _fold_weight_norm(model: nn.Module) -> None:

@@ -128,9 +128,7 @@ def load_encoder(
     return AudioEncoder(resolved.info, tower, options)
 
 
-def _load_tower(
-    resolved: ResolvedEncoder, device: "torch.device", dtype: "torch.dtype"
-) -> "Tower":
+def _load_tower(resolved: ResolvedEncoder, device: "torch.device", dtype: "torch.dtype") -> "Tower":
     from hilbert.stages.extract.encoders.w2v_bert_model import W2vBertTower
     from hilbert.stages.extract.encoders.waveform_model import WaveformTower
     from hilbert.stages.extract.encoders.whisper_model import WhisperTower

@@ -36,9 +36,7 @@ class Slot(NamedTuple):
     start: int
     n_samples: int
 
-    def frames(
-        self, frame_samples: int = FRAME_SAMPLES, n_frames: int = WINDOW_FRAMES
-    ) -> slice:
+    def frames(self, frame_samples: int = FRAME_SAMPLES, n_frames: int = WINDOW_FRAMES) -> slice:
         """Encoder frames that the segment covers, at least one.
 
         Parameters
