@@ -43,6 +43,11 @@ dry_run_option = click.option(
 prune_option = click.option(
     "--prune", is_flag=True, help="Drop documents that the corpus no longer has."
 )
+compile_option = click.option(
+    "--compile",
+    is_flag=True,
+    help="Run audio encoders through torch.compile, which takes a minute to begin with.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),
@@ -63,6 +68,17 @@ dask_option = click.option(
     help="Cut and encode on the workers of this Dask scheduler; local: on a cluster of --workers"
     " processes that is made here.",
 )
+
+
+def layers(value: int | str) -> int | str:
+    """Type of an option that names hidden layers, as `Layers` reads them."""
+    from hilbert.stages.extract.encoders.layers import Layers
+    from hilbert.store.errors import HilbertError
+
+    try:
+        return Layers.parse(value).option
+    except HilbertError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def option(flag: str, config: type, name: str, help: str, **more: Any) -> Decorator:

@@ -45,12 +45,19 @@ from hilbert.store.feature_store import encoders_at
 @option("--audio/--no-audio", ExtractOptions, "audio", "Encode recordings, or leave them out.")
 @option("--text/--no-text", ExtractOptions, "text", "Encode transcripts, or leave them out.")
 @common.device_option
-@option("--layer", EncoderChoice, "layer", "Hidden layer of the encoders named; -1 is the last.")
+@option(
+    "--layer",
+    EncoderChoice,
+    "layer",
+    "Hidden layer of the encoders named: -1 (the last), 4..8 (averaged), or 4,8,12 (all stored).",
+    type=common.layers,
+)
 @option(
     "--pooling",
     EncoderChoice,
     "pooling",
-    "Over the frames or tokens of a segment; own is that of a sentence-transformers folder.",
+    "Over the frames or tokens of a segment; frames keeps each of them, own is that of a"
+    " sentence-transformers folder.",
     type=click.Choice(get_args(Pooling)),
 )
 @option(
@@ -85,6 +92,7 @@ from hilbert.store.feature_store import encoders_at
 )
 @common.extract_workers_option
 @common.dask_option
+@common.compile_option
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option
 @common.dry_run_option

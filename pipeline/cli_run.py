@@ -28,6 +28,7 @@ from hilbert.store.errors import FitError
 )
 @common.dask_option
 @common.device_option
+@common.compile_option
 @common.json_option
 def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_: object) -> None:
     """Bring everything that hilbert.toml declares up to date.

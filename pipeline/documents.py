@@ -260,8 +260,17 @@ def _stream(
     if not infos or row.segment_key is None:
         return None
     read = [store.read_keys(row.segment_key, row.feature_keys[i.name], i) for i in infos]
+    if len({len(features.x) for features in read}) > 1:
+        named = ", ".join(f"{i.name} {len(f.x)}" for i, f in zip(infos, read, strict=True))
+        raise FitError(
+            f"encoders of {modality} do not have the same rows (of {row.id}: {named}), because"
+            f" one keeps its frames; name one of them, for example --encoder {infos[0].name}"
+        )
     x, times = np.concatenate([features.x for features in read], axis=1), read[0].times
     if speakers.is_everyone:
         return Features(x, times)
     kept = kept_rows(store, row.segment_key, modality, speakers)
+    n_rows = store.rows_per_segment(row.feature_keys[infos[0].name])
+    if n_rows is not None:
+        kept = np.repeat(kept, n_rows)
     return Features(x[kept], times[kept]) if kept.any() else None

@@ -65,7 +65,8 @@ def _from_anywhere(wanted: Sequence[str]) -> Sequence[str]:
 
 def load(session: Session, resolved: ResolvedEncoder) -> Encoder:
     """Load the model of an encoder where this session computes."""
-    return load_encoder(resolved, device=session.options.device)
+    options = session.options
+    return load_encoder(resolved, device=options.device, compile=options.compile)
 
 
 def encode_documents(
@@ -88,7 +89,8 @@ def encode_documents(
             elif key in index:
                 yield Result(key)
             else:
-                if writer.add(key, result.x):
+                facts = None if result.n_rows is None else {"n_rows": list(result.n_rows)}
+                if writer.add(key, result.x, facts):
                     index.refresh()  # what others committed meanwhile is not encoded again
                 yield Result(key, is_new=True, audio_seconds=result.audio_seconds)
         yield from _taken(passed)

@@ -27,7 +27,9 @@ from hilbert.store.file_digests import Stamp, digest_file, stamp_of
 from hilbert.store.standing import standing
 from hilbert.store.types import EncoderInfo, Modality
 
-_NO_MATTER = frozenset({"device", "rehash", "commit_every_s", "dry_run", "workers", "dask"})
+_NO_MATTER = frozenset(
+    {"device", "rehash", "commit_every_s", "dry_run", "workers", "dask", "compile"}
+)
 """Options that decide how or whether something is done, not whether there is something to do."""
 
 

@@ -18,6 +18,8 @@ _KINDS = {
     "tuple_type": "a list in square brackets",
 }
 """What pydantic asked for, by the type of its error."""
+_BRANCHES = {"int": "a whole number or text in quotes"}
+"""What may stand where several types may, by the first, at which pydantic's place ends."""
 
 
 def refuse_unknown(config: type, values: Mapping[str, Any]) -> None:
@@ -39,6 +41,8 @@ def refuse_unknown(config: type, values: Mapping[str, Any]) -> None:
 
 def describe(error: Mapping[str, Any]) -> str:
     """One sentence for an error of pydantic's ``ValidationError.errors()``."""
+    if error["loc"] and (wanted := _BRANCHES.get(error["loc"][-1])):
+        return f"{_place(error['loc'][:-1])} must be {wanted}, not {_shown(error['input'])}"
     key = _place(error["loc"])
     if error["type"] == "missing":
         return f"{key} is missing"

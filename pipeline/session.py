@@ -36,6 +36,8 @@ class ExtractOptions:
     """Encode transcripts."""
     device: str = "auto"
     """Where the encoders run: auto, cpu, cuda or mps."""
+    compile: bool = False
+    """Compile audio encoders with torch.compile; their features agree within rounding."""
     segments: SegmentConfig = field(default_factory=SegmentConfig)
     """How recordings and transcripts are cut."""
     rehash: bool = False

@@ -7,8 +7,10 @@ x         (n_rows, dim) float16          features of all documents, one after th
 offsets   (n_documents + 1,) int64       document i has the rows ``offsets[i]:offsets[i + 1]``
 times     (n_rows, 2) float64            start and end in seconds, NaN where unknown
 speakers  (n_rows,) int32                number of a name in `speakers`, -1 where unknown
-n_words   (n_rows,) int32                of text encoders only
+n_words   (n_rows,) int32                of text encoders only, of the row's segment
 ========  =============================  =====================================================
+
+A row is a segment, or a frame or token of one if the encoder pools nothing.
 
 A document that lacks an encoder has no rows of it. Reasons of failures are left out: they name
 files.
@@ -203,14 +205,19 @@ def _read_part(
     segments: NDArray[np.float64],
     lookup: NDArray[np.int32],
 ) -> Part:
-    x = export.store.rows_of(row.feature_keys[info.name])
+    key = row.feature_keys[info.name]
+    x = export.store.rows_of(key)
     own = segments[segments[:, 4] == MODALITIES.index(info.modality)]  # (n, 5), see segment_table
+    n_rows = export.store.rows_per_segment(key)
+    if n_rows is not None and len(n_rows) == len(own):  # one a frame
+        own = np.repeat(own, n_rows, axis=0)
     if len(own) != len(x):
         raise StoreError(
             f"document {row.id} has {len(x)} {info.name} features for {len(own)} segments;"
             f" drop it with `hilbert extract --prune`, or extract it into a new store"
         )
-    values = {"x": x, "times": own[:, :2], "speakers": lookup[own[:, 2].astype(np.int32)]}
+    times = export.store.read_keys(row.segment_key, key, info).times
+    values = {"x": x, "times": times, "speakers": lookup[own[:, 2].astype(np.int32)]}
     if info.modality == "text":
         values["n_words"] = own[:, 3].astype(np.int32)
     start, stop = export.offsets[info.name][i : i + 2]

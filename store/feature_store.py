@@ -159,8 +159,9 @@ class FeatureStore:
         Returns
         -------
         Features
-            ``x``, float16 of shape (n_segments, dim), and ``times``, float64 of shape
-            (n_segments, 2), in seconds, NaN where unknown.
+            ``x``, float16 of shape (n_rows, dim), and ``times``, float64 of shape
+            (n_rows, 2), in seconds, NaN where unknown. One row a segment; one a frame or token,
+            with the frame's own times, if the encoder pools nothing (see `rows_per_segment`).
 
         Raises
         ------
@@ -183,7 +184,18 @@ class FeatureStore:
                 " again"
             )
         times = segment_table.times_of(self.rows_of(segment_key), info.modality)
+        n_rows = self.rows_per_segment(feature_key)
+        if n_rows is not None:
+            frame_s = info.options.get("frame_s")
+            times = segment_table.times_of_frames(
+                times, n_rows, frame_s if isinstance(frame_s, float) else None
+            )
         return Features(x, times)
+
+    def rows_per_segment(self, feature_key: str) -> NDArray[np.int64] | None:
+        """How many rows each segment has, shape (n_segments,); None for one each."""
+        n_rows = self._place(feature_key).about.get("n_rows")
+        return None if n_rows is None else np.array(n_rows, np.int64)
 
     def segments(self, document: str) -> tuple[Segment, ...]:
         """Segments of one document, audio before text, without their texts."""

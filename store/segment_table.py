@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.store.types import MODALITIES, Modality, Segment
+from hilbert.store.types import MODALITIES, Modality, Seconds, Segment
 
 WIDTH = 5  # start_s, end_s, speaker code, number of words, modality code
 
@@ -94,3 +94,30 @@ def speaker_codes_of(rows: NDArray[np.float64], modality: Modality) -> NDArray[n
     """Speaker codes of the segments of one modality, -1 where unknown, shape (n,)."""
     codes = rows[:, 2].compress(rows[:, 4] == MODALITIES.index(modality))
     return codes.astype(np.int64)
+
+
+def times_of_frames(
+    times: NDArray[np.float64], n_rows: NDArray[np.int64], frame_s: Seconds | None
+) -> NDArray[np.float64]:
+    """Start and end of each row where a segment has several, one a frame.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_segments, 2)
+    n_rows : int64 array of shape (n_segments,)
+        Rows of each segment, in order.
+    frame_s : float, optional
+        Seconds from one row of a segment to the next; None where rows have no times of their
+        own (tokens of a text), which then have their segment's.
+
+    Returns
+    -------
+    float64 array of shape (n_rows.sum(), 2)
+        Inside the segment; NaN where its times are unknown.
+    """
+    spans = np.repeat(times, n_rows, axis=0)
+    if frame_s is None:
+        return spans
+    number = np.arange(len(spans)) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
+    start = np.minimum(spans[:, 0] + number * frame_s, spans[:, 1])
+    return np.stack([start, np.minimum(start + frame_s, spans[:, 1])], axis=1)

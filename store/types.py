@@ -80,9 +80,10 @@ class Features(NamedTuple):
 
     Attributes
     ----------
-    x : float16 array of shape (n_segments, dim)
-    times : float64 array of shape (n_segments, 2)
-        Start and end of each segment in seconds, NaN where unknown.
+    x : float16 array of shape (n_rows, dim)
+        One row a segment; one a frame or token if the encoder pools nothing.
+    times : float64 array of shape (n_rows, 2)
+        Start and end of each row in seconds, NaN where unknown.
     """
 
     x: NDArray[np.float16]

@@ -38,7 +38,7 @@ PROJECTS = st.builds(
         st.builds(
             EncoderChoice,
             name=NAMES,
-            layer=st.integers(-5, 40),
+            layer=st.one_of(st.integers(-5, 40), st.sampled_from(["4..8", "1..4,12"])),
             pooling=st.sampled_from(get_args(Pooling)),
             context=st.sampled_from(get_args(Context)),
         ),
@@ -147,7 +147,11 @@ def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
         ("encoders = ['whisper']", "encoders, number 1, must be a table, [[encoders]]"),
         ("[encoders]\nname = 'whisper'", "write [[encoders]]"),
         ("[[encoders]]\nlayer = 2", "encoders.name, number 1, is missing"),
-        ("[[encoders]]\nname='x'\nlayer='last'", "encoders.layer, number 1, must be a whole"),
+        ("[[encoders]]\nname='x'\nlayer='last'", "encoders.layer must be a layer like -1"),
+        (
+            "[[encoders]]\nname='x'\nlayer=1.5",
+            "encoders.layer, number 1, must be a whole number or",
+        ),
         ("segments = {min_s = 20, max_s = 9}", "segments.min_s (20) may not exceed segments.max_s"),
         ("train.lr = nan", "train.lr must be above 0, not nan"),
         ("train.model.width = 130", "train.model.width must be a multiple of heads=4"),

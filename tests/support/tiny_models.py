@@ -7,7 +7,7 @@ from typing import Any
 WORDS = "the a of patient doctor pain head days said walk slow fast good bad one two three four"
 
 
-def save_whisper(folder: Path) -> Path:
+def save_whisper(folder: Path, n_mels: int = 80) -> Path:
     """A Whisper of three encoder layers and width 16."""
     import torch
     from transformers import WhisperConfig, WhisperModel
@@ -15,7 +15,7 @@ def save_whisper(folder: Path) -> Path:
     torch.manual_seed(0)
     config = WhisperConfig(
         vocab_size=64,
-        num_mel_bins=80,
+        num_mel_bins=n_mels,
         d_model=16,
         encoder_layers=3,
         decoder_layers=1,
@@ -32,6 +32,89 @@ def save_whisper(folder: Path) -> Path:
     )
     WhisperModel(config).save_pretrained(folder)
     return folder
+
+
+WAVEFORM_MODELS = (
+    "wav2vec2",
+    "wav2vec2-layer",
+    "hubert",
+    "hubert-layer",
+    "wavlm",
+    "wavlm-layer",
+    "data2vec-audio",
+)
+"""Each type with a group norm in its first convolution, or as the large ones with layer norms."""
+
+
+def make_waveform_model(name: str) -> Any:
+    """A model of the raw waveform of three layers and width 16, with the usual strides."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    kind = name.removesuffix("-layer")
+    options: dict[str, Any] = {}
+    if name.endswith("-layer"):
+        options = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+    if kind != "data2vec-audio":
+        options["num_conv_pos_embeddings"] = 16
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        kind,
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embedding_groups=2,
+        **options,
+    )
+    return _roughened(AutoModel.from_config(config))
+
+
+def save_waveform_model(folder: Path, name: str, model: Any = None) -> Path:
+    """`make_waveform_model`, or another, with its feature extractor."""
+    from transformers import Wav2Vec2FeatureExtractor
+
+    (model or make_waveform_model(name)).save_pretrained(folder)
+    normalised = name != "wavlm"  # as the published base model is not
+    Wav2Vec2FeatureExtractor(do_normalize=normalised).save_pretrained(folder)
+    return folder
+
+
+def make_w2v_bert(**options: Any) -> Any:
+    """A w2v-BERT of three layers and width 16."""
+    import torch
+    from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
+
+    torch.manual_seed(0)
+    config = Wav2Vec2BertConfig(
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=32,
+        output_hidden_size=16,
+        **options,
+    )
+    return _roughened(Wav2Vec2BertModel(config))
+
+
+def save_w2v_bert(folder: Path, **options: Any) -> Path:
+    """`make_w2v_bert` with its feature extractor."""
+    from transformers import SeamlessM4TFeatureExtractor
+
+    make_w2v_bert(**options).save_pretrained(folder)
+    SeamlessM4TFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def _roughened(model: Any) -> Any:
+    """`model` with no weight at 0 or 1, where an option that is ignored would change nothing."""
+    import torch
+
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.1)
+    return model
 
 
 def make_bert() -> Any:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.store.errors import HilbertError
 from hilbert.store.types import EncoderInfo, Seconds, Segment
 
@@ -17,7 +18,7 @@ ENCODE_VERSION = 1
 
 STORED_DTYPE = "float16"
 
-Pooling = Literal["mean", "mean+std", "own"]
+Pooling = Literal["mean", "mean+std", "max", "frames", "own"]
 Context = Literal["packed", "isolated"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -28,11 +29,12 @@ class EncoderOptions:
 
     Parameters
     ----------
-    layer : int
-        Hidden state to pool: 0 is the embedding's output, -1 the last layer's.
-    pooling : {"mean", "mean+std", "own"}
-        Over the frames or tokens of a segment, never over padding; ``"own"`` is that of a
-        sentence-transformers folder, with what it has after it.
+    layer : int or str
+        Hidden state to pool: 0 is the embedding's output, -1 the last layer's; a range to
+        average (``"4..8"``) or several to store side by side (``"4,8,12"``). See `Layers`.
+    pooling : {"mean", "mean+std", "max", "frames", "own"}
+        Over the frames or tokens of a segment, never over padding; ``"frames"`` keeps each,
+        ``"own"`` is that of a sentence-transformers folder, with what it has after it.
     context : {"packed", "isolated"}
         Audio only: several segments of one speaker share a window, or one segment a window.
     precision : {"fp32", "bf16", "fp16"}
@@ -43,15 +45,14 @@ class EncoderOptions:
         known to want one, and ``""`` none.
     """
 
-    layer: int = -1
+    layer: int | str = -1
     pooling: Pooling = "mean+std"
     context: Context = "packed"
     precision: Precision = "fp32"
     prefix: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.layer, bool) or not isinstance(self.layer, int):
-            raise HilbertError(f"--layer must be a whole number, not {self.layer!r}.")
+        Layers.parse(self.layer)
         _require_choice("--pooling", self.pooling, get_args(Pooling))
         _require_choice("--context", self.context, get_args(Context))
         _require_choice("--precision", self.precision, get_args(Precision))
@@ -65,15 +66,20 @@ class EncoderChoice:
 
     name: str
     """Short name (whisper, whisper-base, minilm), id on the Hugging Face hub, or a folder."""
-    layer: int = -1
-    """Hidden state to pool: 0 is the embedding's output, -1 the last layer's."""
+    layer: int | str = -1
+    """Hidden state to pool: 0 is the embedding's output, -1 the last layer's; "4..8" averages a
+    range, "4,8,12" stores several side by side."""
     pooling: Pooling = "mean+std"
-    """Over the frames or tokens of a segment; own is that of a sentence-transformers folder."""
+    """Over the frames or tokens of a segment; frames keeps each of them, which takes much room; own
+    is that of a sentence-transformers folder."""
     context: Context = "packed"
     """Audio: segments of one speaker share the encoder's window, or each has its own."""
     prefix: str | None = None
     """Text: instruction put before every text; not set, the one that the model is known to want
     ("query: " for E5), and "" for none."""
+
+    def __post_init__(self) -> None:
+        Layers.parse(self.layer)
 
     def options(self, precision: Precision) -> EncoderOptions:
         return EncoderOptions(self.layer, self.pooling, self.context, precision, self.prefix)
@@ -104,15 +110,18 @@ class Encoded:
     Attributes
     ----------
     id : str
-    x : float16 array of shape (n_segments, dim)
-        Finite; one row a segment, in the order of the job.
+    x : float16 array of shape (n_rows, dim)
+        Finite; the segments in the order of the job, one row each.
     audio_seconds : float
         Total duration of the segments that were decoded and encoded; 0 for text.
+    n_rows : tuple of int, optional
+        Rows of each segment where the pooling is ``"frames"``; None for one each.
     """
 
     id: str
     x: NDArray[np.float16]
     audio_seconds: Seconds = 0.0
+    n_rows: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +133,14 @@ class Failed:
 
 
 def result_of(
-    document: str, x: NDArray[np.float16], audio_seconds: Seconds = 0.0
+    document: str,
+    x: NDArray[np.float16],
+    audio_seconds: Seconds = 0.0,
+    n_rows: tuple[int, ...] | None = None,
 ) -> Encoded | Failed:
     """The document's features, or a failure if any of them is no finite number."""
     if np.isfinite(x).all():
-        return Encoded(document, x, audio_seconds)
+        return Encoded(document, x, audio_seconds, n_rows)
     return Failed(document, "the encoder gave features that are not finite numbers")
 
 
@@ -162,9 +174,9 @@ def options_of(info: EncoderInfo) -> EncoderOptions:
         raise HilbertError(f"Encoder {info.name} does not record its option {error}.") from None
 
 
-def pooled_dim(width: int, pooling: Pooling) -> int:
-    """Number of features that pooling makes of hidden states of `width`."""
-    return 2 * width if pooling == "mean+std" else width
+def pooled_dim(width: int, pooling: Pooling, n_columns: int = 1) -> int:
+    """Number of features that pooling makes of hidden states of `width`, `n_columns` abreast."""
+    return width * n_columns * (2 if pooling == "mean+std" else 1)
 
 
 def best_audio_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:

@@ -25,6 +25,18 @@ _BLOCK = 1 << 22  # values converted to float32 at a time
 _MAX_HEADER_BYTES = 100_000_000  # as in the safetensors library
 
 _WHISPER_ENCODER = re.compile(r"^(?:model\.)?encoder\.(.+)$")
+_WAVEFORM_ENCODER = re.compile(
+    r"^(?:(?:wav2vec2|hubert|wavlm|data2vec_audio)\.)?"
+    r"((?:feature_extractor|feature_projection|encoder)\..+)$"
+)
+_W2V_BERT_ENCODER = re.compile(
+    r"^(?:wav2vec2_bert\.)?((?:feature_projection|encoder)\.(?!embed_positions\.).+)$"
+)
+_WEIGHT_NORM = {
+    ".weight_g": ".parametrizations.weight.original0",
+    ".weight_v": ".parametrizations.weight.original1",
+}
+"""Length and direction of weights, in torch's old names and in its new ones."""
 _TEXT_HEAD = re.compile(r"^(?:model\.)?(?:lm_head|cls|classifier)\.")
 _TEXT_DECODER = re.compile(r"^(?:model\.)?decoder\.")
 
@@ -34,6 +46,28 @@ NameFilter = Callable[[str], str | None]
 def whisper_encoder_tensor(name: str) -> str | None:
     """Name of a Whisper tensor inside the encoder, None if it is not of the encoder."""
     found = _WHISPER_ENCODER.match(name)
+    return found.group(1) if found else None
+
+
+def waveform_encoder_tensor(name: str) -> str | None:
+    """Name of a tensor inside a model of the raw waveform, with or without a head on it.
+
+    None for heads, quantisers and adapters, which no feature depends on. One name for both that
+    torch has had for the parts of a normed weight.
+    """
+    found = _WAVEFORM_ENCODER.match(name)
+    if found is None:
+        return None
+    own = found.group(1)
+    for old, new in _WEIGHT_NORM.items():
+        if own.endswith(old):
+            return own.removesuffix(old) + new
+    return own
+
+
+def w2v_bert_encoder_tensor(name: str) -> str | None:
+    """Name of a tensor inside a w2v-BERT, None if no feature depends on it."""
+    found = _W2V_BERT_ENCODER.match(name)
     return found.group(1) if found else None
 
 

@@ -4,21 +4,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hilbert.stages.extract.encoders.audio_config import FAMILIES
 from hilbert.stages.extract.encoders.checkpoints import read_json, shown
-from hilbert.stages.extract.encoders.windows import WINDOW_FRAMES
 from hilbert.store.errors import HilbertError
 from hilbert.store.types import Modality
 
 DEFAULT_MAX_TOKENS = 512
 """For models without a limit of their own: attention's memory is quadratic in the length."""
 
-_AUDIO_TYPES = frozenset(
+_UNSUPPORTED_AUDIO = frozenset(
     {
         "audio-spectrogram-transformer",
         "clap",
-        "data2vec-audio",
         "encodec",
-        "hubert",
         "mctct",
         "moonshine",
         "seamless_m4t",
@@ -28,10 +26,7 @@ _AUDIO_TYPES = frozenset(
         "speecht5",
         "unispeech",
         "unispeech-sat",
-        "wav2vec2",
-        "wav2vec2-bert",
         "wav2vec2-conformer",
-        "wavlm",
     }
 )
 # Position embeddings of these start after the padding's index.
@@ -48,11 +43,6 @@ _OFFSET_POSITIONS = frozenset(
         "xmod",
     }
 )
-_WHISPER_SETTINGS: Mapping[str, Any] = {
-    "activation_function": "gelu",
-    "encoder_attention_heads": None,
-    "scale_embedding": False,
-}
 # What a config.json may hold that no frozen forward pass depends on.
 _IRRELEVANT = frozenset(
     {
@@ -81,17 +71,17 @@ def modality_of(folder: Path, config: Mapping[str, Any]) -> Modality:
     Raises
     ------
     HilbertError
-        If it is an audio model other than Whisper.
+        If it is an audio model of a type that is not supported.
     """
     model_type = config.get("model_type")
-    if model_type == "whisper":
+    if model_type in FAMILIES:
         return "audio"
     preprocessor = folder / "preprocessor_config.json"
     hears = preprocessor.exists() and "sampling_rate" in read_json(preprocessor)
-    if model_type in _AUDIO_TYPES or hears:
+    if model_type in _UNSUPPORTED_AUDIO or hears:
         raise HilbertError(
-            f"Audio models other than Whisper are not supported yet ({folder.name} is of type"
-            f" {model_type}). Use whisper, or any Whisper folder or id."
+            f"Audio models of type {model_type} are not supported ({folder.name}). Use a folder or"
+            f" an id of one of these types: {', '.join(FAMILIES)}."
         )
     return "text"
 
@@ -105,22 +95,6 @@ def n_layers_of(config: Mapping[str, Any]) -> int:
 def width_of(config: Mapping[str, Any]) -> int:
     """Width of the encoder's hidden states."""
     return _first_number(config, ("d_model", "hidden_size", "dim", "n_embd"))
-
-
-def layer_number(layer: int, n_layers: int) -> int:
-    """`layer` counted from the embedding's output (0) to the last layer's (`n_layers`).
-
-    Raises
-    ------
-    HilbertError
-        If the model has no such layer.
-    """
-    if not -n_layers - 1 <= layer <= n_layers:
-        raise HilbertError(
-            f"--layer {layer}: this model has hidden states 0 (the embedding) to {n_layers},"
-            f" or -1 (the last) to {-n_layers - 1}."
-        )
-    return layer % (n_layers + 1)
 
 
 def max_tokens_of(folder: Path, config: Mapping[str, Any]) -> int:
@@ -143,21 +117,6 @@ def max_tokens_of(folder: Path, config: Mapping[str, Any]) -> int:
             candidates.append(_number_in(folder / file, name))
     limits = [int(n) for n in candidates if n is not None and 0 < n < _MAX_SENSIBLE_TOKENS]
     return min(limits, default=DEFAULT_MAX_TOKENS)
-
-
-def whisper_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What besides the tensors decides what a Whisper encoder computes.
-
-    Raises
-    ------
-    HilbertError
-        If the model's window is not Whisper's 30 s.
-    """
-    if (n_positions := config.get("max_source_positions", WINDOW_FRAMES)) != WINDOW_FRAMES:
-        raise HilbertError(
-            f"This Whisper has {n_positions} positions; only {WINDOW_FRAMES} (30 s) are supported."
-        )
-    return {name: config.get(name, default) for name, default in _WHISPER_SETTINGS.items()}
 
 
 def text_settings(config: Mapping[str, Any]) -> dict[str, Any]:

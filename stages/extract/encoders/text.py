@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,9 +21,12 @@ from hilbert.stages.extract.encoders.base import (
     Failed,
     result_of,
 )
-from hilbert.stages.extract.encoders.pooling import Moments, stored
+from hilbert.stages.extract.encoders.fallback import NO_MEMORY, BatchSize
+from hilbert.stages.extract.encoders.hidden_states import combined
+from hilbert.stages.extract.encoders.layers import Layers
+from hilbert.stages.extract.encoders.pooling import Pool, merged, pool_of, row_counts, stored
 from hilbert.stages.extract.encoders.sentence_folder import SentenceRecipe
-from hilbert.stages.extract.encoders.sentence_pooling import OwnPool, SentencePooler
+from hilbert.stages.extract.encoders.sentence_pooling import SentencePooler
 from hilbert.stages.extract.encoders.text_model import load_text_model
 from hilbert.stages.extract.encoders.workers import workers_for
 from hilbert.store.errors import DocumentError, HilbertError
@@ -41,6 +43,7 @@ class _Piece:
 
     document: int
     segment: int
+    part: int
     ids: list[int]
     n_prompt: int = 0
     """How many of `ids` are the instruction's, with the special tokens before it."""
@@ -64,7 +67,7 @@ class TextEncoder:
     folder : Path
         A Hugging Face folder.
     options : EncoderOptions
-        Its layer counted from 0, the embedding's output.
+        Its layers counted from 0, the embedding's output.
     max_tokens : int
         Longest piece, special tokens included.
     device : torch.device
@@ -89,6 +92,8 @@ class TextEncoder:
     ) -> None:
         self.info = info
         self._options = options
+        self._layers = Layers.parse(options.layer)
+        self._batch_size = BatchSize(_BATCH_PIECES)
         self._device = device
         self._tokenizer, self._model = load_text_model(folder, device)
         self._pooler = SentencePooler(own, device) if own else None
@@ -130,9 +135,9 @@ class TextEncoder:
             prefix = self._options.prefix or ""
             rows = self._token_ids([prefix + text for text in texts])
             pieces = [
-                _Piece(number, segment, ids, n_prompt)
+                _Piece(number, segment, part, ids, n_prompt)
                 for segment, row in enumerate(rows)
-                for ids, n_prompt in self._split(segment, row)
+                for part, (ids, n_prompt) in enumerate(self._split(segment, row))
             ]
         except DocumentError as error:
             return _Document(job, failed=Failed(job.id, str(error)))
@@ -162,35 +167,45 @@ class TextEncoder:
         return [(piece, len(before)) for piece in pieces]
 
     def _encode_chunk(self, chunk: list[_Document]) -> Iterator[Encoded | Failed]:
-        moments = self._moments([piece for document in chunk for piece in document.pieces])
+        pools = self._pools([piece for document in chunk for piece in document.pieces])
         pooling = self._options.pooling
         for number, document in enumerate(chunk):
             if document.failed:
                 yield document.failed
                 continue
-            n_segments = len(document.job.segments)
-            rows = [moments[number, i].pooled(pooling) for i in range(n_segments)]
-            yield result_of(document.job.id, stored(rows))
+            own = [pools[number, i] for i in range(len(document.job.segments))]
+            if None in own:
+                yield Failed(document.job.id, NO_MEMORY)
+                continue
+            rows = [pool.pooled(pooling) for pool in own if pool is not None]
+            n_rows = row_counts(rows, pooling)
+            yield result_of(document.job.id, stored(rows), n_rows=n_rows)
 
-    def _moments(self, pieces: list[_Piece]) -> dict[tuple[int, int], Any]:
-        """What pooling needs to know of all tokens of each (document, segment)."""
+    def _pools(self, pieces: list[_Piece]) -> dict[tuple[int, int], Pool | None]:
+        """All tokens of each (document, segment); None where memory could not hold them."""
         ordered = sorted(pieces, key=lambda piece: len(piece.ids), reverse=True)
-        found: dict[tuple[int, int], Any] = {}
+        found: dict[tuple[int, int], dict[int, Pool | None]] = {}
         with workers_for(self._device) as workers:
-            for batch, moments in workers.map(self._batch_moments, _batches(ordered)):
-                for piece, own in zip(batch, moments, strict=True):
-                    key = piece.document, piece.segment
-                    found[key] = found[key].merge(own) if key in found else own
-        return found
+            for batch, pools in workers.map(self._batch_pools, _batches(ordered)):
+                for piece, own in zip(batch, pools, strict=True):
+                    found.setdefault((piece.document, piece.segment), {})[piece.part] = own
+        return {key: merged([parts[i] for i in sorted(parts)]) for key, parts in found.items()}
 
-    def _batch_moments(self, batch: list[_Piece]) -> list[Moments] | list[OwnPool]:
+    def _batch_pools(self, batch: list[_Piece]) -> list[Pool | None]:
+        return self._batch_size.run(self._encode_pieces, batch)
+
+    def _encode_pieces(self, batch: list[_Piece]) -> list[Pool]:
         hidden = self._hidden([piece.ids for piece in batch])
-        rows = [
-            (tokens[: len(piece.ids)], piece) for piece, tokens in zip(batch, hidden, strict=True)
+        return [
+            self._pool(tokens[: len(piece.ids)], piece)
+            for piece, tokens in zip(batch, hidden, strict=True)
         ]
+
+    def _pool(self, tokens: Tensor, piece: _Piece) -> Pool:
+        """What pooling needs to know of the tokens of a piece, of shape (n_tokens, width)."""
         if self._pooler is not None:
-            return [self._pooler.pool(tokens, piece.n_prompt) for tokens, piece in rows]
-        return [Moments.of(tokens) for tokens, _ in rows]
+            return self._pooler.pool(tokens, piece.n_prompt)
+        return pool_of(tokens, self._options.pooling)
 
     @torch.inference_mode()
     def _hidden(self, rows: list[list[int]]) -> Tensor:
@@ -203,8 +218,8 @@ class TextEncoder:
             attention_mask=mask.to(self._device),
             output_hidden_states=True,
         )
-        hidden: Tensor = output.hidden_states[self._options.layer]
-        return hidden
+        states = {i: output.hidden_states[i] for i in self._layers.needed}
+        return combined(states, self._layers)
 
 
 def _texts(segments: Iterable[Segment]) -> list[str]:

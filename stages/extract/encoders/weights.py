@@ -6,10 +6,10 @@ Resolving reads files and digests only; torch and transformers are imported by `
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hilbert.stages.device import choose_device
-from hilbert.stages.extract.encoders import model_config
+from hilbert.stages.extract.encoders import audio_config, model_config
 from hilbert.stages.extract.encoders.base import (
     ENCODE_VERSION,
     STORED_DTYPE,
@@ -25,14 +25,19 @@ from hilbert.stages.extract.encoders.checkpoints import (
     tensors_digest,
     text_encoder_tensor,
     tokenizer_digest,
-    whisper_encoder_tensor,
 )
+from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.stages.extract.encoders.sentence_folder import SentenceRecipe, read_recipe
 from hilbert.stages.extract.encoders.sources import hub_folder, known_folder, local_folder
 from hilbert.stages.extract.encoders.windows import GAP_S, SAMPLING_RATE, WINDOW_S
 from hilbert.store.errors import HilbertError
 from hilbert.store.keys import digest
 from hilbert.store.types import EncoderInfo, Modality
+
+if TYPE_CHECKING:
+    import torch
+
+    from hilbert.stages.extract.encoders.tower import Tower
 
 _RESAMPLING = "soxr HQ to 16000 Hz, mean of channels"
 _SPLITTING = "pieces of equal length, special tokens each, pooled together"
@@ -49,8 +54,8 @@ class ResolvedEncoder:
     folder : Path
         Hugging Face folder with its weights as safetensors.
     options : EncoderOptions
-        As asked for, except that `layer` counts from 0, the embedding's output, that
-        `prefix` is resolved, and that what a modality does not use has its default.
+        As asked for, except that `layer` counts from 0, the embedding's output (see `Layers`),
+        that `prefix` is resolved, and that what a modality does not use has its default.
     max_tokens : int
         Text only: longest input in tokens.
     own : SentenceRecipe, optional
@@ -83,19 +88,24 @@ def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
     model = _find(name)
     config = read_json(model.folder / "config.json")
     modality = model_config.modality_of(model.folder, config)
-    layer = model_config.layer_number(options.layer, model_config.n_layers_of(config))
+    layers = Layers.parse(options.layer).resolved(model_config.n_layers_of(config))
     tensors = _checked_digest(model, modality, config)
     resolve = _resolve_audio if modality == "audio" else _resolve_text
-    return resolve(model, config, replace(options, layer=layer), tensors)
+    return resolve(model, config, replace(options, layer=layers.option), tensors)
 
 
-def load_encoder(resolved: ResolvedEncoder, *, device: str = "auto") -> Encoder:
+def load_encoder(
+    resolved: ResolvedEncoder, *, device: str = "auto", compile: bool = False
+) -> Encoder:
     """Load an encoder that was resolved.
 
     Parameters
     ----------
     resolved : ResolvedEncoder
     device : {"auto", "cpu", "cuda", "mps"}
+    compile : bool
+        Audio only: run the model through torch.compile, which is no part of the key. A line is
+        logged, and the model runs as it is, if that fails.
 
     Raises
     ------
@@ -116,12 +126,27 @@ def load_encoder(resolved: ResolvedEncoder, *, device: str = "auto") -> Encoder:
             resolved.info, resolved.folder, options, resolved.max_tokens, chosen, resolved.own
         )
 
-    from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder
+    from hilbert.stages.extract.encoders.audio import AudioEncoder
+
+    tower = _load_tower(resolved, chosen, torch_dtype(options.precision))
+    if compile:
+        tower.compile()
+    return AudioEncoder(resolved.info, tower, options)
+
+
+def _load_tower(resolved: ResolvedEncoder, device: "torch.device", dtype: "torch.dtype") -> "Tower":
+    from hilbert.stages.extract.encoders.w2v_bert_model import W2vBertTower
+    from hilbert.stages.extract.encoders.waveform_model import WaveformTower
     from hilbert.stages.extract.encoders.whisper_model import WhisperTower
 
-    dtype = torch_dtype(options.precision)
-    tower = WhisperTower(resolved.folder, options.layer, chosen, dtype)
-    return WhisperAudioEncoder(resolved.info, tower, options)
+    towers: dict[str, type[WhisperTower | WaveformTower | W2vBertTower]] = {
+        "whisper": WhisperTower,
+        "waveform": WaveformTower,
+        "w2v-bert": W2vBertTower,
+    }
+    kind = read_json(resolved.folder / "config.json")["model_type"]
+    layers = Layers.parse(resolved.options.layer)
+    return towers[audio_config.FAMILIES[kind]](resolved.folder, layers, device, dtype)
 
 
 class _Model(NamedTuple):
@@ -172,7 +197,9 @@ def _checked_digest(model: _Model, modality: Modality, config: Mapping[str, Any]
 
 def _digest(folder: Path, modality: Modality, config: Mapping[str, Any]) -> str:
     if modality == "audio":
-        return tensors_digest(folder, "audio tensors", whisper_encoder_tensor)
+        return tensors_digest(
+            folder, *audio_config.TENSORS[audio_config.FAMILIES[config["model_type"]]]
+        )
     if config.get("is_encoder_decoder") is True:
         return tensors_digest(folder, "text tensors", encoder_of_two_tensor)
     return tensors_digest(folder, "text tensors with decoders", text_encoder_tensor)
@@ -186,10 +213,11 @@ def _resolve_audio(
             f"--pooling own is the pooling of a sentence-transformers folder; {model.name} is an"
             " audio encoder. Use --pooling mean or mean+std."
         )
+    settings = audio_config.audio_settings(model.folder, config)
     identity = {
-        "class": "whisper",
+        "class": audio_config.FAMILIES[config["model_type"]],
         "tensors": tensors,
-        "settings": model_config.whisper_settings(config),
+        "settings": settings,
         "context": options.context,
         "window_s": WINDOW_S,
         "gap_s": GAP_S if options.context == "packed" else None,
@@ -197,6 +225,9 @@ def _resolve_audio(
         "resampling": _RESAMPLING,
     }
     info = _info(model, "audio", config, options, identity)
+    if options.pooling == "frames":  # what the times of a segment's rows follow from
+        frame_s = audio_config.frame_samples_of(config, settings) / SAMPLING_RATE
+        info = replace(info, options={**info.options, "frame_s": frame_s})
     return ResolvedEncoder(info, model.folder, replace(options, prefix=None))
 
 
@@ -265,7 +296,7 @@ def _info(
     return EncoderInfo(
         name=model.name,
         modality=modality,
-        dim=dim or pooled_dim(width, options.pooling),
+        dim=dim or pooled_dim(width, options.pooling, len(Layers.parse(options.layer).columns)),
         fingerprint=digest("encoder", {**identity, **shared}),
         options={
             "model": model.reference,

@@ -20,7 +20,7 @@ from hilbert.store.types import Segment, Span
 SAMPLING_RATE = 16_000
 WINDOW_S = 30.0
 GAP_S = 0.2
-FRAME_SAMPLES = 320  # Whisper: hop of 160 samples, then a convolution of stride 2
+FRAME_SAMPLES = 320  # of Whisper (hop of 160 samples, stride 2), and of nearly all other models
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLING_RATE)
 WINDOW_FRAMES = WINDOW_SAMPLES // FRAME_SAMPLES
 MAX_OPEN_WINDOWS = 32
@@ -36,12 +36,20 @@ class Slot(NamedTuple):
     start: int
     n_samples: int
 
-    @property
-    def frames(self) -> slice:
-        """Encoder frames that the segment covers, at least one."""
-        first = min(self.start // FRAME_SAMPLES, WINDOW_FRAMES - 1)
-        stop = -(-(self.start + self.n_samples) // FRAME_SAMPLES)
-        return slice(first, min(max(stop, first + 1), WINDOW_FRAMES))
+    def frames(self, frame_samples: int = FRAME_SAMPLES, n_frames: int = WINDOW_FRAMES) -> slice:
+        """Encoder frames that the segment covers, at least one.
+
+        Parameters
+        ----------
+        frame_samples : int
+            Samples from one frame to the next.
+        n_frames : int
+            Frames of the whole window; a convolution without padding gives one fewer than the
+            samples would fill, so that the last frame may have to do for what is left.
+        """
+        first = min(self.start // frame_samples, n_frames - 1)
+        stop = -(-(self.start + self.n_samples) // frame_samples)
+        return slice(first, min(max(stop, first + 1), n_frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,9 @@ class WindowPlan:
         self.slots.append(slot)
 
 
-def plan_windows(segments: Sequence[Segment], context: Context) -> WindowPlan:
+def plan_windows(
+    segments: Sequence[Segment], context: Context, frame_samples: int = FRAME_SAMPLES
+) -> WindowPlan:
     """Lay out the segments of one document.
 
     Parameters
@@ -79,6 +89,8 @@ def plan_windows(segments: Sequence[Segment], context: Context) -> WindowPlan:
         Audio segments with their times, sorted by start.
     context : {"packed", "isolated"}
         ``"isolated"`` gives every segment a window of its own.
+    frame_samples : int
+        Samples from one frame of the encoder to the next.
 
     Raises
     ------
@@ -94,7 +106,7 @@ def plan_windows(segments: Sequence[Segment], context: Context) -> WindowPlan:
         if context == "isolated" or start + n_samples > WINDOW_SAMPLES:
             window, start = len(plan.windows), 0
         plan.add(Slot(window, start, n_samples))
-        open_windows[segment.speaker] = window, _next_start(start + n_samples)
+        open_windows[segment.speaker] = window, _next_start(start + n_samples, frame_samples)
         if len(open_windows) > MAX_OPEN_WINDOWS:  # close the one that waited longest
             del open_windows[next(iter(open_windows))]
     return plan
@@ -121,6 +133,6 @@ def _n_samples(span: Span) -> int:
     return round(span.end_s * SAMPLING_RATE) - round(span.start_s * SAMPLING_RATE)
 
 
-def _next_start(stop: int) -> int:
+def _next_start(stop: int, frame_samples: int) -> int:
     """First sample after the gap, on a frame's boundary so that no frame has two segments."""
-    return -(-(stop + _GAP_SAMPLES) // FRAME_SAMPLES) * FRAME_SAMPLES
+    return -(-(stop + _GAP_SAMPLES) // frame_samples) * frame_samples

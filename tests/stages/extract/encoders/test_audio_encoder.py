@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from hilbert.stages.extract.encoders.audio import WhisperAudioEncoder, _filled
+from hilbert.stages.extract.encoders.audio import AudioEncoder, _filled
 from hilbert.stages.extract.encoders.base import (
     Context,
     Encoded,
@@ -16,6 +16,7 @@ from hilbert.stages.extract.encoders.base import (
     EncoderOptions,
     Failed,
 )
+from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
 from hilbert.stages.extract.encoders.whisper_model import WhisperTower
 from hilbert.stages.extract.encoders.windows import plan_windows
@@ -101,10 +102,10 @@ def test_batches_change_nothing(
         for i in range(3)
     ]
     resolved = resolve_encoder(str(tiny_whisper), EncoderOptions(context=context))
-    tower = WhisperTower(resolved.folder, resolved.options.layer, CPU, torch.float32)
+    tower = WhisperTower(resolved.folder, Layers.parse(resolved.options.layer), CPU, torch.float32)
     found = []
     for batch_size in (1, 2, 5):
-        encoder = WhisperAudioEncoder(resolved.info, tower, resolved.options, batch_size=batch_size)
+        encoder = AudioEncoder(resolved.info, tower, resolved.options, batch_size=batch_size)
         results = list(encoder.encode(jobs))
         assert [result.id for result in results] == ["0", "1", "2"]
         found.append(np.stack([r.x for r in results if isinstance(r, Encoded)]))

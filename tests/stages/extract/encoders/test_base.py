@@ -21,7 +21,8 @@ from hilbert.store.types import EncoderInfo
     [
         ("layer", 1.5, "--layer"),
         ("layer", True, "--layer"),
-        ("pooling", "max", "--pooling"),
+        ("layer", "4-8", "--layer"),
+        ("pooling", "median", "--pooling"),
         ("context", "mixed", "--context"),
         ("precision", "int8", "--precision"),
     ],

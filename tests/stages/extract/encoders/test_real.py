@@ -62,6 +62,47 @@ def speech(chirp: Callable[..., NDArray[np.float32]], write_wav: Callable[..., P
 
 
 @needs_whisper
+@needs_minilm
+@pytest.mark.parametrize(
+    ("name", "options", "fingerprint"),
+    [
+        ("whisper", EncoderOptions(), "83b905dd11491ad5dc57b804bcf96a1e5308b513"),
+        (
+            "whisper",
+            EncoderOptions(2, "mean", "isolated", "bf16"),
+            "c78584f0a46def3c06a0bf36f09f83a12239d3c2",
+        ),
+        ("minilm", EncoderOptions(), "626bc7417ac2c3e0ae1a53a249bb70d5a9af9055"),
+        ("minilm", EncoderOptions(2, "mean"), "995ad706643dc767902d0e6d486dbddd51cd8b59"),
+    ],
+)
+def test_what_older_stores_hold_is_still_known(
+    name: str, options: EncoderOptions, fingerprint: str
+) -> None:
+    """Features of one layer have the keys they had before there were several."""
+    assert resolve_encoder(name, options).info.fingerprint == fingerprint
+
+
+@needs_whisper
+def test_layers_of_whisper_averaged_and_side_by_side(
+    speech: EncodeJob, chirp: Callable[..., NDArray[np.float32]]
+) -> None:
+    from transformers import WhisperFeatureExtractor, WhisperModel
+
+    options = EncoderOptions("1..3,-1", "max", "isolated")
+    found = encoded("whisper", speech, options)
+    folder = resolve_encoder("whisper", options).folder
+    model = WhisperModel.from_pretrained(folder, dtype=torch.float32).eval()
+    extractor = WhisperFeatureExtractor.from_pretrained(folder)
+    mel = extractor(chirp(12.0)[: 3 * RATE], sampling_rate=RATE, return_tensors="pt")
+    with torch.inference_mode():
+        output = model.encoder(mel["input_features"], output_hidden_states=True)
+    states = [state[0, :150].numpy() for state in output.hidden_states]
+    expected = np.concatenate([np.mean(states[1:4], axis=0).max(0), states[4].max(0)])
+    np.testing.assert_allclose(found[0], expected, rtol=2e-3, atol=2e-3)
+
+
+@needs_whisper
 def test_whisper_isolated_is_what_transformers_gives(
     speech: EncodeJob, chirp: Callable[..., NDArray[np.float32]]
 ) -> None:
