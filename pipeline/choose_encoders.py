@@ -51,7 +51,8 @@ def choose_encoders(
     covered = {encoder.info.modality for encoder in named}
     wanted: dict[Modality, bool] = {
         "audio": options.audio and any(d.audio for d in corpus.documents),
-        "text": options.text and any(d.transcript or d.text for d in corpus.documents),
+        "text": options.text
+        and any(d.transcript or d.text or options.transcribe.covers(d) for d in corpus.documents),
     }
     defaults = [
         _resolve(EncoderChoice(DEFAULT_ENCODERS[modality]), precision)

@@ -40,6 +40,15 @@ dry_run_option = click.option(
 prune_option = click.option(
     "--prune", is_flag=True, help="Drop documents that the corpus no longer has."
 )
+transcribe_option = click.option(
+    "--transcribe",
+    "model",
+    is_flag=False,
+    flag_value="whisper",
+    metavar="[MODEL]",
+    help="Transcribe recordings that have no transcript, with whisper (tiny.en, the default),"
+    " whisper-base, a CTranslate2 folder or an id; put it last, or write --transcribe=MODEL.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),

@@ -18,6 +18,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.store.errors import HilbertError
 
 
@@ -56,6 +57,42 @@ from hilbert.store.errors import HilbertError
     "Segments of one speaker share the audio encoder's window, or each has its own.",
     type=click.Choice(["packed", "isolated"]),
 )
+@common.transcribe_option
+@option(
+    "--transcribe-when",
+    TranscribeConfig,
+    "when",
+    "Transcribe recordings without transcript or text, or all.",
+    type=click.Choice(["missing", "all"]),
+)
+@option("--language", TranscribeConfig, "language", "Spoken where no column says it, such as en.")
+@option("--beam-size", TranscribeConfig, "beam_size", "Readings followed when transcribing.")
+@option("--vad/--no-vad", TranscribeConfig, "vad", "Transcribe only where somebody speaks.")
+@option(
+    "--compute",
+    TranscribeConfig,
+    "compute",
+    "Arithmetic of the recogniser.",
+    type=click.Choice(["float32", "int8", "float16", "int8_float16"]),
+)
+@option(
+    "--transcripts-dir",
+    TranscribeConfig,
+    "transcripts_dir",
+    "Folder of transcripts that are made.  [default: feats.transcripts beside the store]",
+    type=click.Path(path_type=Path),
+)
+@option(
+    "--segment",
+    SegmentConfig,
+    "method",
+    "Cut audio by turns, into windows, or into regions of speech (vad); auto: by turns if timed.",
+    type=click.Choice(["auto", "turns", "windows", "vad"]),
+)
+@option("--vad-threshold", SegmentConfig, "vad_threshold", "vad: probability that is speech.")
+@option("--min-speech-s", SegmentConfig, "min_speech_s", "vad: shorter sounds are no speech.")
+@option("--min-silence-s", SegmentConfig, "min_silence_s", "vad: shorter pauses end no region.")
+@option("--speech-pad-s", SegmentConfig, "speech_pad_s", "vad: added at both ends of a region.")
 @option("--window-s", SegmentConfig, "window_s", "Window of audio where no times are known.")
 @option("--max-s", SegmentConfig, "max_s", "Longer turns are split.")
 @option("--min-s", SegmentConfig, "min_s", "Shorter turns are merged with their speaker's next.")
@@ -80,6 +117,7 @@ def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
         common.override(project.extract_options()),
         encoders=_encoders(project.encoders, names),
         segments=common.override(project.segments),
+        transcribe=common.override(project.transcribe),
     )
     done = encode_corpus(project, options, drop_unwanted=not names)
     if as_json:

@@ -97,6 +97,8 @@ def speech_regions(
     HilbertError
         If the detector is not to be had.
     """
+    if not stretches:
+        return ()
     pieces = [(i, piece) for i, s in enumerate(stretches) for piece in equal_pieces(s, _BLOCK_S)]
     waveforms = read_spans(audio, [piece for _, piece in pieces], sampling_rate=SAMPLING_RATE)
     regions: list[Span] = []
