@@ -24,6 +24,7 @@ from hilbert.pipeline import cli_common as common
     metavar="FOLDER",
     help="Folder of an encoder that the run names but that is not found here.",
 )
+@common.transcribe_option
 @common.device_option
 @common.dry_run_option
 @common.json_option
@@ -32,6 +33,7 @@ def command(
     corpus: Path,
     out: Path,
     locations: tuple[str, ...],
+    model: str | None,
     device: str,
     dry_run: bool,
     as_json: bool,
@@ -39,15 +41,17 @@ def command(
     """Score the documents of CORPUS (default corpus.csv) with the model of RUN.
 
     Features are extracted with the run's own encoders into OUT.feats.zarr; a second call
-    extracts only what is new. Exit code 3: some documents failed and have no row.
+    extracts only what is new. Recordings without a transcript are transcribed as the run's
+    were. Exit code 3: some documents failed and have no row.
     """
     from hilbert.pipeline import extract_output
     from hilbert.pipeline.corpus import read_corpus
     from hilbert.pipeline.predict import predict
 
     found = predict(
-        run, read_corpus(corpus), out, device=device, locations=locations, dry_run=dry_run
-    )
+        run, read_corpus(corpus), out, device=device, locations=locations, recogniser=model,
+        dry_run=dry_run,
+    )  # fmt: skip
     failed = found.report.failed
     if as_json:
         common.print_json(

@@ -19,6 +19,7 @@ from hilbert.pipeline.run_directory import (
     finished_run,
     run_folder,
 )
+from hilbert.pipeline.run_transcribe import transcription_of
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import check_classes
@@ -103,6 +104,8 @@ class FitPlan:
         Where the run is or would be.
     up_to_date : bool
         Whether it is there already, so that nothing would be done.
+    transcribe : mapping, optional
+        How transcripts were made of the documents that had none.
     """
 
     target: str
@@ -117,6 +120,7 @@ class FitPlan:
     warnings: tuple[str, ...]
     run_dir: Path
     up_to_date: bool
+    transcribe: Mapping[str, Any] | None = None
 
     @property
     def generation(self) -> int:
@@ -151,6 +155,7 @@ def plan_fit(
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     segments = segment_options(rows, summaries)
+    transcribe = transcription_of(rows, summaries)
     components = fit_components(rows, summaries, encoders, target, options)
     key = fit_key(components)
     run_dir = place.choose(target, key)
@@ -158,7 +163,7 @@ def plan_fit(
     if not up_to_date:
         check_free(run_dir, overwrite=place.overwrite)
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
-                   left_out, segments, warnings, run_dir, up_to_date)  # fmt: skip
+                   left_out, segments, warnings, run_dir, up_to_date, transcribe)  # fmt: skip
 
 
 def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:

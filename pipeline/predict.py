@@ -24,6 +24,7 @@ from hilbert.pipeline.run_directory import (
     read_run,
     write_csv,
 )
+from hilbert.pipeline.run_transcribe import transcribe_again
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
@@ -64,6 +65,7 @@ def predict(
     *,
     device: str = "auto",
     locations: Sequence[str] = (),
+    recogniser: str | None = None,
     dry_run: bool = False,
 ) -> Predictions:
     """Extract what is missing, score it, and write one row a document to `out`.
@@ -80,6 +82,9 @@ def predict(
         Where encoders and model run.
     locations : sequence of str
         Folders of encoders that cannot be found by the name in the run.
+    recogniser : str, optional
+        Folder of the recogniser that transcribed the run's documents, if it cannot be found by
+        its name; or, where none did, the one that is to transcribe recordings without transcript.
     dry_run : bool
         Only tell what would be extracted; nothing is scored or written.
 
@@ -94,7 +99,14 @@ def predict(
     infos, segments = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
-    options = ExtractOptions(segments=segments, device=device, prune=True, dry_run=dry_run)
+    lacks = any(d.audio and not (d.transcript or d.text) for d in corpus.documents)
+    options = ExtractOptions(
+        segments=segments,
+        transcribe=transcribe_again(run.get("transcribe"), recogniser, needed=lacks),
+        device=device,
+        prune=True,
+        dry_run=dry_run,
+    )
     report = extract(corpus, store_path, encoders, options)
     if dry_run:
         return Predictions((), model.classes, np.empty((0, len(model.classes))), report)
