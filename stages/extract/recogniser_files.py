@@ -19,6 +19,7 @@ from hilbert.store.file_digests import FileDigests
 WEIGHTS = "model.bin"
 _WANTED = (WEIGHTS, "config.json", "tokenizer.json")
 _USED = ("preprocessor_config.json", "vocabulary.json", "vocabulary.txt")
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _READ_BYTES = 1 << 20
 _TIMEOUT_S = 10
 
@@ -113,6 +114,11 @@ def find_recogniser(name: str) -> RecogniserFiles:
             )
         return found
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        if folder.suffix.lower() in _TABLES:
+            raise HilbertError(
+                f"--transcribe takes {folder.name} for its recogniser; put the corpus first, or"
+                " write --transcribe=MODEL"
+            )
         shorts = ", ".join(k.names[-1] for k in KNOWN)
         raise HilbertError(
             f"there is no recogniser {folder.name or name!r}: it is neither a folder nor an id of"

@@ -62,7 +62,7 @@ def test_the_hub_s_cache(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("tiny-typo", "no recogniser 'tiny-typo': .* one of tiny.en, base"),
-        ("corpus.csv", r"no recogniser 'corpus\.csv'"),
+        ("corpus.csv", "takes corpus.csv for its recogniser; put the corpus first"),
         ("whisper-large-v3", "whisper-large-v3 is not available: .* the download failed"),
         ("someone/absent", "someone/absent is not available"),
     ],
