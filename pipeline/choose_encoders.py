@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import (
     EncoderChoice,
@@ -70,6 +71,14 @@ def choose_encoders(
     if not names:
         raise HilbertError("nothing to encode: the corpus has no audio and no text left to do")
     return (*named, *defaults)
+
+
+def modalities_of(corpus: Corpus, options: ExtractOptions) -> frozenset[Modality]:
+    """Those that any document has, or will have once it is transcribed."""
+    found = set(corpus.modalities)
+    if any(map(options.transcribe.covers, corpus.documents)):
+        found.add("text")
+    return frozenset(found)
 
 
 def _defaults(

@@ -48,6 +48,15 @@ compile_option = click.option(
     is_flag=True,
     help="Run audio encoders through torch.compile, which takes a minute to begin with.",
 )
+transcribe_option = click.option(
+    "--transcribe",
+    "model",
+    is_flag=False,
+    flag_value="whisper",
+    metavar="[MODEL]",
+    help="Transcribe recordings that have no transcript, with whisper (tiny.en, the default),"
+    " whisper-base, a CTranslate2 folder or an id; put it last, or write --transcribe=MODEL.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),

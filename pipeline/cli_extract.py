@@ -9,7 +9,7 @@ import click
 
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output
-from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
+from hilbert.pipeline.choose_encoders import choose_encoders, modalities_of, store_precision
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import read_corpus
 from hilbert.pipeline.extract import ExtractReport, extract, nothing_to_do
@@ -20,6 +20,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice, Pooling
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import encoders_at
@@ -75,6 +76,42 @@ from hilbert.store.feature_store import encoders_at
     " is known to want ('query: ' for E5), '' for none.",
     metavar="TEXT",
 )
+@common.transcribe_option
+@option(
+    "--transcribe-when",
+    TranscribeConfig,
+    "when",
+    "Transcribe recordings without transcript or text, or all.",
+    type=click.Choice(["missing", "all"]),
+)
+@option("--language", TranscribeConfig, "language", "Spoken where no column says it, such as en.")
+@option("--beam-size", TranscribeConfig, "beam_size", "Readings followed when transcribing.")
+@option("--vad/--no-vad", TranscribeConfig, "vad", "Transcribe only where somebody speaks.")
+@option(
+    "--compute",
+    TranscribeConfig,
+    "compute",
+    "Arithmetic of the recogniser.",
+    type=click.Choice(["float32", "int8", "float16", "int8_float16"]),
+)
+@option(
+    "--transcripts-dir",
+    TranscribeConfig,
+    "transcripts_dir",
+    "Folder of transcripts that are made.  [default: feats.transcripts beside the store]",
+    type=common.PATH,
+)
+@option(
+    "--segment",
+    SegmentConfig,
+    "method",
+    "Cut audio by turns, into windows, or into regions of speech (vad); auto: by turns if timed.",
+    type=click.Choice(["auto", "turns", "windows", "vad"]),
+)
+@option("--vad-threshold", SegmentConfig, "vad_threshold", "vad: probability that is speech.")
+@option("--min-speech-s", SegmentConfig, "min_speech_s", "vad: shorter sounds are no speech.")
+@option("--min-silence-s", SegmentConfig, "min_silence_s", "vad: shorter pauses end no region.")
+@option("--speech-pad-s", SegmentConfig, "speech_pad_s", "vad: added at both ends of a region.")
 @option("--window-s", SegmentConfig, "window_s", "Window of audio where no times are known.")
 @option("--max-s", SegmentConfig, "max_s", "Longer turns are split.")
 @option("--min-s", SegmentConfig, "min_s", "Shorter turns are merged with their speaker's next.")
@@ -109,6 +146,7 @@ def command(names: tuple[str, ...], as_json: bool, **_: object) -> None:
         common.override(project.extract_options()),
         encoders=_encoders(project.encoders, names),
         segments=common.override(project.segments),
+        transcribe=common.override(project.transcribe),
     )
     done = encode_corpus(project, options, drop_unwanted=not names)
     if as_json:
@@ -150,7 +188,7 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     corpus = read_corpus(project.corpus)
     known = encoders_at(project.store)
     encoders = choose_encoders(
-        corpus.modalities, options, precision, known=known, drop_unwanted=drop_unwanted
+        modalities_of(corpus, options), options, precision, known=known, drop_unwanted=drop_unwanted
     )
     warnings = language_warnings(corpus, [encoder.info for encoder in encoders])
     extract_output.echo_warnings(warnings)

@@ -26,6 +26,7 @@ from hilbert.pipeline import cli_common as common
 )
 @common.extract_workers_option
 @common.dask_option
+@common.transcribe_option
 @common.device_option
 @common.dry_run_option
 @common.json_option
@@ -36,6 +37,7 @@ def command(
     locations: tuple[str, ...],
     workers: int,
     dask: str,
+    model: str | None,
     device: str,
     dry_run: bool,
     as_json: bool,
@@ -43,7 +45,8 @@ def command(
     """Score the documents of CORPUS (default corpus.csv) with the model of RUN.
 
     Features are extracted with the run's own encoders into OUT.feats.zarr; a second call
-    extracts only what is new. Exit code 3: some documents failed and have no row.
+    extracts only what is new. Recordings without a transcript are transcribed as the run's
+    were. Exit code 3: some documents failed and have no row.
     """
     from hilbert.pipeline import extract_output
     from hilbert.pipeline.corpus import read_corpus
@@ -55,6 +58,7 @@ def command(
         out,
         device=device,
         locations=locations,
+        recogniser=model,
         dry_run=dry_run,
         workers=workers,
         dask=dask,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hilbert.pipeline import cli_common as common
-from hilbert.pipeline.choose_encoders import choose_encoders, store_precision
+from hilbert.pipeline.choose_encoders import choose_encoders, modalities_of, store_precision
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
@@ -77,7 +77,7 @@ def encoders_to_check(
     known = encoders_at(project.store)
     try:
         chosen = choose_encoders(
-            corpus.modalities,
+            modalities_of(corpus, options),
             options,
             store_precision(project.store),
             known=known,

@@ -36,6 +36,8 @@ class FitDocuments:
         Documents not used, with the reason.
     segments : mapping
         Options under which the documents were cut.
+    transcribe : mapping, optional
+        How transcripts were made of those that had none.
     """
 
     documents: DocumentSet
@@ -43,6 +45,7 @@ class FitDocuments:
     encoders: tuple[EncoderInfo, ...]
     left_out: tuple[tuple[str, str], ...]
     segments: Mapping[str, Any]
+    transcribe: Mapping[str, Any] | None = None
 
 
 def choose_target(manifest: Manifest, target: str | None) -> str:

@@ -7,7 +7,7 @@ model. Every document stands alone: one that fails is reported and the others ar
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,9 +17,11 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.encode import encode_works
 from hilbert.pipeline.executors import open_executor
 from hilbert.pipeline.last_look import LastLook, note_look
+from hilbert.pipeline.pending import n_to_encode
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.segment_step import segment_works
 from hilbert.pipeline.session import ExtractOptions, SegmentedWork, Session
+from hilbert.pipeline.transcribe_step import placed, with_components, with_transcripts
 from hilbert.stages.extract.encoders.base import Precision
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.bulk import many_objects
@@ -56,6 +58,10 @@ class ExtractReport:
     """Documents not in the corpus that lose features, because another encoder has their name."""
     damaged: int
     """Packs of the store that are damaged or gone; what they held was missing."""
+    transcribed: int = 0
+    """Documents whose transcript was made."""
+    wordless: int = 0
+    """Documents in whose recording no words were found; they have no text."""
     dry_run: bool = False
 
 
@@ -146,6 +152,7 @@ def begin(
             store = open_store(store_path)
         else:
             store = create_store(store_path, precision=precision)
+        options = replace(options, transcribe=placed(options.transcribe, store_path))
         digests = stack.enter_context(FileDigests(rehash=options.rehash))
         executor = stack.enter_context(open_executor(options))
         known = (store.rows(), store.encoders())
@@ -155,7 +162,8 @@ def begin(
 def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) -> Outlook:
     """Read the keys of all documents, cutting those whose segments are not stored."""
     infos = {**session.store.encoders(), **encoders}
-    works = segment_works(session, _read_inputs(session, corpus), infos)
+    ready = with_transcripts(session, corpus)
+    works = segment_works(session, _read_inputs(session, ready), infos)
     return Outlook(tuple(works), _rows(session, corpus, works), infos)
 
 
@@ -163,7 +171,7 @@ def look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]) 
 def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
     """Keys of the documents whose files can be read; the others fail."""
     works = []
-    cutting = plan.Cutting(session.options.segments)
+    cutting = plan.Cutting(session.options.segments, session.digests)
     for document in corpus.documents:
         usable = _without_absent(session, document)
         try:
@@ -171,7 +179,7 @@ def _read_inputs(session: Session, corpus: Corpus) -> list[Work]:
         except DocumentError as error:
             session.failures[document.id] = str(error)
         else:
-            works.append(cutting.work(usable, inputs))
+            works.append(with_components(session, cutting.work(usable, inputs)))
     return works
 
 
@@ -282,16 +290,22 @@ def _report(
     failures = session.failures
     return ExtractReport(
         documents=len(ids),
-        segmented=sum(not work.stored for work in outlook.works),
-        encoded={name: len(encoding.documents) for name, encoding in session.done.items()},
-        skipped=len(set(ids) - touched - set(failures)),
+        segmented=sum(not work.stored for work in outlook.works) + len(session.pending),
+        encoded={
+            name: len(encoding.documents) + n_to_encode(session, corpus, encoders[name])
+            for name, encoding in session.done.items()
+        },
+        skipped=len(set(ids) - touched - set(failures) - set(session.pending)),
         failed=tuple((name, failures[name]) for name in ids if name in failures),
-        audio_seconds=sum(encoding.audio_seconds for encoding in session.done.values()),
+        audio_seconds=sum(encoding.audio_seconds for encoding in session.done.values())
+        + (sum(session.pending.values()) if session.options.audio else 0.0),
         generation=latest.generation,
         kept=0 if prune else len(others),
         dropped=len(others) if prune else 0,
         superseded=0 if prune else sum(_loses(row, session, encoders) for row in others),
         damaged=damaged,
+        transcribed=len(session.transcribed),
+        wordless=len(session.wordless),
         dry_run=session.options.dry_run,
     )
 

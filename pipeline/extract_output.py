@@ -21,6 +21,8 @@ def as_json(report: ExtractReport, warnings: Sequence[str] = ()) -> dict[str, An
     return {
         "dry_run": report.dry_run,
         "documents": report.documents,
+        "transcribed": report.transcribed,
+        "wordless": report.wordless,
         "segmented": report.segmented,
         "encoded": dict(report.encoded),
         "skipped": report.skipped,
@@ -40,6 +42,12 @@ def echo(report: ExtractReport, store: Path) -> None:
     """Print what was done, or in a dry run would be, and the documents that failed."""
     counts = ", ".join(f"{n} with {name}" for name, n in report.encoded.items())
     documents = common.counted(report.documents, "document")
+    if report.transcribed:
+        made = "would be made" if report.dry_run else "made"
+        click.echo(f"{common.counted(report.transcribed, 'transcript')} {made}.")
+    if report.wordless:
+        click.echo(f"{common.counted(report.wordless, 'recording')} in which no words were found;"
+                   " their documents have no text.")  # fmt: skip
     if report.dry_run:
         click.echo(f"{documents}: {report.segmented} would be cut, and encoded"
                    f" {counts}; {report.skipped} up to date.")  # fmt: skip

@@ -97,7 +97,8 @@ def _fit_plan(store: FeatureStore, plan: FitPlan, options: FitOptions, step: Ste
     """Read the features of a plan, and fit."""
     documents = load_features(store, plan.documents, plan.rows, plan.encoders, plan.speakers)
     check_features(documents)
-    chosen = FitDocuments(documents, plan.rows, plan.encoders, plan.left_out, plan.segments)
+    chosen = FitDocuments(documents, plan.rows, plan.encoders, plan.left_out,
+                          plan.segments, plan.transcribe)  # fmt: skip
     train = replace(options.train, device=choose_device(options.train.device))
     return _fit(chosen, plan.target, replace(options, train=train), step)
 

@@ -19,6 +19,7 @@ from hilbert.pipeline.run_directory import (
     finished_run,
     run_folder,
 )
+from hilbert.pipeline.run_transcribe import transcription_of
 from hilbert.pipeline.speaker_notes import Share, describe_shares
 from hilbert.pipeline.speaker_rows import shares_of, without_silenced
 from hilbert.pipeline.speakers import SpeakerChoice
@@ -110,6 +111,8 @@ class FitPlan:
         Where the run is or would be.
     up_to_date : bool
         Whether it is there already, so that nothing would be done.
+    transcribe : mapping, optional
+        How transcripts were made of the documents that had none.
     """
 
     target: str
@@ -125,6 +128,7 @@ class FitPlan:
     warnings: tuple[str, ...]
     run_dir: Path
     up_to_date: bool
+    transcribe: Mapping[str, Any] | None = None
 
     @property
     def generation(self) -> int:
@@ -172,6 +176,7 @@ def plan_fit(
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     segments = segment_options(rows, summaries)
+    transcribe = transcription_of(rows, summaries)
     components = fit_components(rows, summaries, encoders, target, options)
     key = fit_key(components)
     run_dir = place.choose(target, key)
@@ -180,7 +185,7 @@ def plan_fit(
         check_free(run_dir, overwrite=place.overwrite)
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
                    left_out, segments, options.speakers, warnings, run_dir,
-                   up_to_date)  # fmt: skip
+                   up_to_date, transcribe)  # fmt: skip
 
 
 def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:

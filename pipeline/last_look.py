@@ -69,8 +69,8 @@ class LastLook:
 
 def recall(corpus: Path, store: Path, options: ExtractOptions) -> LastLook | None:
     """What the last call found, if nothing that it looked at was touched since."""
-    if options.rehash:
-        return None
+    if options.rehash or options.transcribe.model is not None:
+        return None  # transcripts that were made are not in the corpus
     with suppress(OSError, ValueError, KeyError, TypeError):
         note = json.loads(_place(corpus, store).read_text(encoding="utf-8"))
         if (
@@ -92,6 +92,8 @@ def note_look(
     Does nothing where that cannot be told or written. A file whose digest is not remembered may
     have changed since it was read, so that its stamp proves nothing.
     """
+    if session.options.transcribe.model is not None:
+        return
     paths = [p for d in corpus.documents for p in (d.audio, d.transcript) if p is not None]
     stamps = [session.digests.stamp(path) for path in paths]
     known = [stamp for stamp in stamps if stamp is not None]
@@ -129,6 +131,7 @@ def _look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo])
 def _terms(options: ExtractOptions) -> str:
     """Digest of what decides, besides files and encoders, whether there is anything to do."""
     wanted = {name: value for name, value in asdict(options).items() if name not in _NO_MATTER}
+    del wanted["transcribe"]
     versions = [hilbert.__version__, keys.SEGMENT_VERSION, ENCODE_VERSION]
     return keys.digest("terms", [versions, wanted])
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hilbert.stages.extract.inputs import check_file
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.speech_activity import SPEECH_VERSION, weights_file
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -79,8 +80,11 @@ class Cutting:
     Most documents of a corpus agree in their settings, so that each description is made once.
     """
 
-    def __init__(self, options: SegmentConfig) -> None:
-        self._options = options.for_key()
+    def __init__(self, options: SegmentConfig, digests: FileDigests) -> None:
+        self._options: dict[str, object] = {"options": options.for_key()}
+        if options.method == "vad":
+            weights = digests.of(weights_file())
+            self._options["detector"] = {"weights": weights, "version": SPEECH_VERSION}
         self._known: dict[tuple[object, ...], tuple[Mapping[str, object], str]] = {}
 
     def work(self, document: Document, inputs: Inputs) -> Work:
@@ -103,7 +107,7 @@ class Cutting:
 
     def _describe(self, document: Document) -> dict[str, object]:
         return {
-            "options": self._options,
+            **self._options,
             "start": document.start_s,
             "end": document.end_s,
             "exclude": document.exclude,

@@ -30,6 +30,7 @@ from hilbert.pipeline.run_directory import (
     read_run,
     write_csv,
 )
+from hilbert.pipeline.run_transcribe import transcribe_again
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.speaker_rows import shares_of, silenced_reason
 from hilbert.pipeline.speakers import SpeakerChoice, choice_from_json
@@ -78,6 +79,7 @@ def predict(
     *,
     device: str = "auto",
     locations: Sequence[str] = (),
+    recogniser: str | None = None,
     dry_run: bool = False,
     workers: int = 0,
     dask: str = "",
@@ -96,6 +98,9 @@ def predict(
         Where encoders and model run.
     locations : sequence of str
         Folders of encoders that cannot be found by the name in the run.
+    recogniser : str, optional
+        Folder of the recogniser that transcribed the run's documents, if it cannot be found by
+        its name; or, where none did, the one that is to transcribe recordings without transcript.
     dry_run : bool
         Only tell what would be extracted; nothing is scored or written.
     workers : int
@@ -114,8 +119,15 @@ def predict(
     infos, segments, speakers = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
+    lacks = any(d.audio and not (d.transcript or d.text) for d in corpus.documents)
     options = ExtractOptions(
-        segments=segments, device=device, prune=True, dry_run=dry_run, workers=workers, dask=dask
+        segments=segments,
+        transcribe=transcribe_again(run.get("transcribe"), recogniser, needed=lacks),
+        device=device,
+        prune=True,
+        dry_run=dry_run,
+        workers=workers,
+        dask=dask,
     )
     report = extract(corpus, store_path, encoders, options)
     warnings = language_warnings(corpus, infos)

@@ -12,6 +12,7 @@ from hilbert.pipeline.speakers import SpeakerChoice, SpeakerRoles
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.catalogue import find_known
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.store.errors import HilbertError, ProjectError
 
@@ -71,6 +72,8 @@ class Project:
     """How the corpus is encoded."""
     segments: SegmentConfig = field(default_factory=SegmentConfig)
     """How recordings and transcripts are cut."""
+    transcribe: TranscribeConfig = field(default_factory=TranscribeConfig)
+    """How recordings get a transcript where there is none."""
     splits: SplitConfig = field(default_factory=SplitConfig)
     """How documents are split for evaluation."""
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -93,6 +96,7 @@ class Project:
             audio=self.extract.audio,
             text=self.extract.text,
             segments=self.segments,
+            transcribe=self.transcribe,
             commit_every_s=self.extract.commit_every_s,
             workers=self.extract.workers,
             dask=self.extract.dask,
@@ -153,6 +157,17 @@ def _resolved(project: Project, root: Path) -> Project:
         store=root / project.store.expanduser(),
         runs=root / project.runs.expanduser(),
         encoders=tuple(_located(choice, root) for choice in project.encoders),
+        transcribe=_with_paths(project.transcribe, root),
+    )
+
+
+def _with_paths(config: TranscribeConfig, root: Path) -> TranscribeConfig:
+    """The options with paths below `root`: of the transcripts, and of a recogniser's folder."""
+    folder, model = config.transcripts_dir, config.model
+    return replace(
+        config,
+        transcripts_dir=None if folder is None else root / folder.expanduser(),
+        model=str(root / model) if model and (root / model).is_dir() else model,
     )
 
 

@@ -101,6 +101,7 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "left_out": [{"id": name, "reason": why} for name, why in fitted.chosen.left_out],
         "encoders": [asdict(info) for info in fitted.chosen.encoders],
         "segments": dict(fitted.chosen.segments),
+        "transcribe": fitted.chosen.transcribe,
         "folds": len(fitted.folds),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
         "verdict": asdict(fitted.verdict),

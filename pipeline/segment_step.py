@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline import plan, provenance
+from hilbert.pipeline.pending import set_aside
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import Result, SegmentedWork, Session
 from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
+from hilbert.stages.extract.speech_activity import speech_regions
+from hilbert.stages.extract.stretches import kept_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import Document, EncoderInfo, Segment
+from hilbert.store.types import Document, EncoderInfo, Segment, Span
 
 CHANGED = "its files changed while they were read; run the command again"
 
@@ -31,9 +34,8 @@ def segment_works(
     """Store the segments of `works` that are missing; leaves out the documents that fail."""
     index = session.store.index
     missing: dict[str, list[Work]] = {}
-    for work in works:
-        if work.segment_key not in index:
-            missing.setdefault(work.segment_key, []).append(work)
+    for work in set_aside(session, [w for w in works if w.segment_key not in index]):
+        missing.setdefault(work.segment_key, []).append(work)
     if missing:
         _segment(session, missing)
     return _segmented(session, works, encoders)
@@ -95,8 +97,14 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
         turns = read_transcript(Path(document.transcript), config.transcript_format)
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
-    duration_s = None if document.audio is None else probe(Path(document.audio)).duration_s
-    return segment_document(turns, duration_s, config, document=document)
+    if document.audio is None:
+        return segment_document(turns, None, config, document=document)
+    audio = Path(document.audio)
+    duration_s = probe(audio).duration_s
+    speech: tuple[Span, ...] = ()
+    if config.method == "vad":
+        speech = speech_regions(audio, kept_of(document, duration_s), config.speech)
+    return segment_document(turns, duration_s, config, document=document, speech=speech)
 
 
 def reason_of(error: DocumentError | StoreError | OSError) -> str:

@@ -11,6 +11,7 @@ from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.store.commits import Kind
 from hilbert.store.errors import HilbertError, StoreError
 from hilbert.store.feature_store import FeatureStore
@@ -40,6 +41,8 @@ class ExtractOptions:
     """Compile audio encoders with torch.compile; their features agree within rounding."""
     segments: SegmentConfig = field(default_factory=SegmentConfig)
     """How recordings and transcripts are cut."""
+    transcribe: TranscribeConfig = field(default_factory=TranscribeConfig)
+    """How recordings get a transcript where there is none."""
     rehash: bool = False
     """Read every file again instead of trusting size and times."""
     prune: bool = False
@@ -171,6 +174,15 @@ class Session:
         Why documents failed, so far.
     done : dict of str to Encoding
         What each encoder did, so far.
+    transcripts : dict of str to mapping
+        By what the transcripts of documents were made or would be, for those that have none.
+    transcribed : dict of str to float
+        Documents that were transcribed, or in a dry run would be, and seconds of their audio.
+    wordless : set of str
+        Documents in whose recording no words were found.
+    pending : dict of str to float
+        Of a dry run: documents that would be cut anew, nobody knows where before their recording
+        is heard, and at most how many seconds of audio that is.
     """
 
     store: FeatureStore
@@ -184,6 +196,10 @@ class Session:
     cut: dict[str, SegmentSummary] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     done: dict[str, Encoding] = field(default_factory=dict)
+    transcripts: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    transcribed: dict[str, float] = field(default_factory=dict)
+    wordless: set[str] = field(default_factory=set)
+    pending: dict[str, float] = field(default_factory=dict)
 
     def writer(
         self, kind: Kind, provenance: Mapping[str, object]

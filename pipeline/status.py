@@ -75,8 +75,9 @@ def survey(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo]
         StageStatus(f"encode {name}", _encode_states(session, info, corpus, rows, works))
         for name, info in encoders.items()
     ]
+    made = StageStatus("transcribe", _transcribe_states(session, corpus))
     return Survey(
-        stages=(StageStatus("segment", segment), *encode),
+        stages=(*([made] if made.states else []), StageStatus("segment", segment), *encode),
         works=works,
         prospect=_prospect(session, outlook, encoders),
         failures=dict(session.failures),
@@ -111,17 +112,41 @@ def why(
     alone = replace(corpus, documents=documents)
     found = survey(session, alone, encoders)
     work = found.works.get(document)
-    reasons = [_why_segment(session, found.stages[0], work, document)]
-    for status, info in zip(found.stages[1:], encoders.values(), strict=True):
+    stages = {status.stage: status for status in found.stages}
+    made = stages.pop("transcribe", None)
+    reasons = [] if made is None else [_why_transcribe(session, made, document)]
+    reasons.append(_why_segment(session, stages.pop("segment"), work, document))
+    for status, info in zip(stages.values(), encoders.values(), strict=True):
         if document in status.states:
             reasons.append(_why_encode(session, status, info, work, document))
     return tuple(reasons)
 
 
+def _transcribe_states(session: Session, corpus: Corpus) -> dict[str, State]:
+    """States of the documents whose transcript is made, not given."""
+    covered = [d.id for d in corpus.documents if session.options.transcribe.covers(d)]
+    return {name: _transcribe_state(session, name) for name in covered}
+
+
+def _transcribe_state(session: Session, document: str) -> State:
+    if document in session.transcribed:
+        before = _made_by(session, document)
+        return "stale" if before is not None else "missing"
+    return "current" if document in session.transcripts else "failed"
+
+
+def _made_by(session: Session, document: str) -> Mapping[str, object] | None:
+    """By what the transcript of a document was made when it was last cut."""
+    former = session.former.get(document)
+    old = session.store.summary(former.segment_key) if former and former.segment_key else None
+    found = segment_components_of(old).get("transcription")
+    return found if isinstance(found, Mapping) else None
+
+
 def _segment_state(session: Session, work: SegmentedWork | None, document: str) -> State:
-    if work is None:
+    if work is None and document not in session.pending:
         return "failed"
-    if work.stored:
+    if work is not None and work.stored:
         return "current"
     former = session.former.get(document)
     return "stale" if former is not None and former.segment_key is not None else "missing"
@@ -137,12 +162,20 @@ def _encode_states(
     """States of the documents that have the encoder's modality."""
     states: dict[str, State] = {}
     for document in corpus.documents:
-        if document.id not in works:
+        if document.id in session.pending:
+            if _has(document, info) or document.id in session.transcribed:
+                states[document.id] = _unknown_state(session, info, document.id)
+        elif document.id not in works:
             if _has(document, info):
                 states[document.id] = "failed"
         elif key := rows[document.id].feature_keys.get(info.name):
             states[document.id] = _encode_state(session, info, document.id, key)
     return states
+
+
+def _unknown_state(session: Session, info: EncoderInfo, document: str) -> State:
+    former = session.former.get(document)
+    return "stale" if former is not None and info.name in former.feature_keys else "missing"
 
 
 def _encode_state(session: Session, info: EncoderInfo, document: str, key: str) -> State:
@@ -174,10 +207,24 @@ def _prospect(session: Session, outlook: Outlook, infos: Mapping[str, EncoderInf
     return merge(session.store.manifest(), new, prune=session.options.prune)
 
 
+def _why_transcribe(session: Session, status: StageStatus, document: str) -> Reason:
+    state = status.states.get(document)
+    if state is None:
+        return Reason("transcribe", "current", (), "the corpus gives its transcript")
+    before, now = _made_by(session, document), session.transcripts.get(document, {})
+    changed = changes(before, now) if state == "stale" and before is not None else ()
+    note = session.failures.get(document) if state == "failed" else None
+    if state == "stale" and not changed:
+        note = "its recording or what is kept of it changed, or the transcript was deleted"
+    return Reason("transcribe", state, changed, note or _note(state, changed, False))
+
+
 def _why_segment(
     session: Session, status: StageStatus, work: SegmentedWork | None, document: str
 ) -> Reason:
     state = status.states[document]
+    if document in session.pending:
+        return Reason("segment", state, (), "not known before its recording is heard")
     if work is None:
         return Reason("segment", state, (), session.failures.get(document))
     former = session.former.get(document)

@@ -1,15 +1,17 @@
 """Cut a document into segments: what one feature vector stands for.
 
 Where every turn has times, the turns decide: their spans are the audio segments, their texts the
-text segments. Where none is known, audio and text are cut into windows, each for itself. No
-segment ever holds two speakers' turns, or reaches over a stretch that the corpus excludes.
+text segments. Where none is known, audio and text are cut into windows, each for itself. Instead,
+the audio may always be cut into windows, or into the regions in which somebody speaks. No text
+segment ever holds two speakers' turns, and none reaches over a stretch that the corpus excludes.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from hilbert.stages.extract.sentences import count_words, split_text
+from hilbert.stages.extract.speech_activity import SPEECH, SpeechOptions
 from hilbert.stages.extract.stretches import intersect, kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.timing import equal_pieces, share_time
@@ -31,9 +33,10 @@ SHORTEST_S = 0.02
 LONGEST_S = 30.0
 """Whisper's window."""
 
+Method = Literal["auto", "turns", "windows", "vad"]
 
-_NEWER = {"transcript_format": "auto"}
-"""Options that keys made before them do not have, with what they stood for."""
+_SINCE_THE_FIRST_VERSION = ("window_s", "max_s", "min_s", "max_gap_s", "max_words")
+_OF_DETECTION = ("vad_threshold", "min_speech_s", "min_silence_s", "speech_pad_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,32 @@ class SegmentConfig:
     """A longer text is split at sentence ends; shorter untimed ones are merged up to this."""
     transcript_format: TranscriptFormat = "auto"
     """How transcript files are read: as what they hold shows, or all as one format."""
+    method: Method = "auto"
+    """Audio is cut by turns, which all need times; into windows, whatever the turns say; or by vad
+    into regions of speech, with the limits of turns; auto is by turns where all have times, else
+    windows."""
+    vad_threshold: float = SPEECH.threshold
+    """vad: probability from which on a frame of 32 ms is speech."""
+    min_speech_s: Seconds = SPEECH.min_speech_s
+    """vad: a shorter sound is no speech."""
+    min_silence_s: Seconds = SPEECH.min_silence_s
+    """vad: a shorter pause does not end a region."""
+    speech_pad_s: Seconds = SPEECH.pad_s
+    """vad: added at both ends of a region, up to the middle of the pause."""
 
     def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            known = ", ".join(get_args(Method))
+            raise HilbertError(f"--segment must be one of {known}, not {self.method!r}.")
         _check("window_s", self.window_s, 0.1, LONGEST_S)
         _check("max_s", self.max_s, 0.1, LONGEST_S)
         _check("min_s", self.min_s, 0.0, LONGEST_S)
         _check("max_gap_s", self.max_gap_s, 0.0, LONGEST_S)
         _check("max_words", self.max_words, 1, 10_000)
+        _check("vad_threshold", self.vad_threshold, 0.01, 0.99)
+        _check("min_speech_s", self.min_speech_s, 0.0, LONGEST_S)
+        _check("min_silence_s", self.min_silence_s, 0.0, LONGEST_S)
+        _check("speech_pad_s", self.speech_pad_s, 0.0, LONGEST_S)
         if self.min_s > self.max_s:
             raise HilbertError(
                 f"--min-s ({self.min_s:g}) may not exceed --max-s ({self.max_s:g}); lower it too."
@@ -70,9 +92,30 @@ class SegmentConfig:
             )
 
     def for_key(self) -> dict[str, object]:
-        """The options as keys hold them: without the newer ones that have their first default."""
-        options = asdict(self)
-        return {k: v for k, v in options.items() if k not in _NEWER or v != _NEWER[k]}
+        """The options that can change how documents are cut, as keys hold them.
+
+        What came later is left out while it changes nothing, so that older keys stay what they
+        were.
+        """
+        names = list(_SINCE_THE_FIRST_VERSION)
+        names += ["transcript_format"] * (self.transcript_format != "auto")
+        names += ["method"] * (self.method != "auto")
+        names += _OF_DETECTION * (self.method == "vad")
+        values = asdict(self)
+        return {name: values[name] for name in names}
+
+    @property
+    def speech(self) -> SpeechOptions:
+        """How regions of speech are found."""
+        return SpeechOptions(
+            self.vad_threshold, self.min_speech_s, self.min_silence_s, self.speech_pad_s
+        )
+
+
+def _telling(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns with a text; where there are none, those that tell who speaks when."""
+    spoken = [turn for turn in turns if turn.text.strip()]
+    return spoken or [turn for turn in turns if is_timed(turn)]
 
 
 def segment_document(
@@ -81,6 +124,7 @@ def segment_document(
     config: SegmentConfig,
     *,
     document: Document,
+    speech: Sequence[Span] = (),
 ) -> tuple[Segment, ...]:
     """Cut a document into audio segments, then text segments.
 
@@ -97,6 +141,8 @@ def segment_document(
         Its ``start_s``, ``end_s`` and ``exclude`` choose what is kept (of audio, and of timed
         transcripts: an untimed one cannot be cut), its ``transcript_offset_s`` is added to the
         turns' times first, its ``speaker`` is that of turns without one.
+    speech : sequence of Span
+        Regions of speech in what is kept of the audio, by which ``vad`` cuts it.
 
     Returns
     -------
@@ -107,7 +153,8 @@ def segment_document(
     Raises
     ------
     DocumentError
-        If nothing is left of the audio or the transcript, or they do not overlap.
+        If nothing is left of the audio or the transcript, or they do not overlap; or turns
+        without times are to cut the audio.
     """
     if audio_duration_s is not None and audio_duration_s < SHORTEST_S:
         raise DocumentError(
@@ -115,68 +162,26 @@ def segment_document(
             f"remove the document"
         )
     turns = [placed(turn, document) for turn in _telling(turns or ())]
-    if turns and all(is_timed(turn) for turn in turns):
-        return _timed_segments(turns, audio_duration_s, config, document)
-    return _untimed_segments(turns, audio_duration_s, config, document)
-
-
-def _telling(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns with a text; where there are none, those that tell who speaks when."""
-    spoken = [turn for turn in turns if turn.text.strip()]
-    return spoken or [turn for turn in turns if is_timed(turn)]
-
-
-def _untimed_segments(
-    turns: Sequence[Turn],
-    audio_duration_s: Seconds | None,
-    config: SegmentConfig,
-    document: Document,
-) -> tuple[Segment, ...]:
+    times = bool(turns) and all(is_timed(turn) for turn in turns)
+    if config.method == "turns" and not times:
+        raise DocumentError(_no_times(turns))
+    groups = _groups(turns, config, document) if times else group_by_speaker(turns)
+    text = [
+        segment
+        for group in groups
+        for segment in _text_segments(group, config, span_of(group) if times else None)
+    ]
     audio: list[Segment] = []
-    if audio_duration_s is not None:
-        # without times, a window is one speaker's only where there is but one
-        is_monologue = all(turn.speaker == document.speaker for turn in turns)
-        speaker = document.speaker if is_monologue else None
-        recording = Span(0.0, audio_duration_s)
-        for stretch in kept_stretches(document):
-            audio += _audio_segments(intersect(stretch, recording), config.window_s, speaker)
+    if audio_duration_s is not None and times and config.method in ("auto", "turns"):
+        audio = _audio_of_groups(groups, audio_duration_s, config)
+        if groups and not audio:
+            raise _no_audio_of_turns(sorted(turns, key=start_of), audio_duration_s)
+    elif audio_duration_s is not None:
+        audio = _audio_of_itself(turns, audio_duration_s, config, document, speech)
         if not audio:
             raise _nothing_kept("audio")
     elif not turns:
         raise DocumentError("the document has neither audio nor a transcript with words; add one")
-    text = [
-        segment
-        for run in group_by_speaker(turns)
-        for segment in _text_segments(run, config, span=None)
-    ]
-    return (*audio, *text)
-
-
-def _timed_segments(
-    turns: Sequence[Turn],
-    audio_duration_s: Seconds | None,
-    config: SegmentConfig,
-    document: Document,
-) -> tuple[Segment, ...]:
-    turns = sorted(turns, key=start_of)
-    groups = [
-        group
-        for stretch in kept_stretches(document)  # so that no group reaches over what is left out
-        for group in merge_short(
-            cut_to(turns, stretch),
-            min_s=config.min_s,
-            max_gap_s=config.max_gap_s,
-            max_s=config.max_s,
-        )
-    ]
-    audio: list[Segment] = []
-    if audio_duration_s is not None:
-        audio = _audio_of_groups(groups, audio_duration_s, config)
-        if groups and not audio:
-            raise _no_audio_of_turns(turns, audio_duration_s)
-    text = [
-        segment for group in groups for segment in _text_segments(group, config, span_of(group))
-    ]
     if not audio and not text:
         if not any(turn.text for turn in turns):
             raise DocumentError(
@@ -185,6 +190,44 @@ def _timed_segments(
             )
         raise _nothing_kept("transcript")
     return (*audio, *text)
+
+
+def _groups(turns: Iterable[Turn], config: SegmentConfig, document: Document) -> list[list[Turn]]:
+    """Timed turns that are kept, short ones with their neighbours."""
+    turns = sorted(turns, key=start_of)
+    return [
+        group
+        for stretch in kept_stretches(document)  # so that no group reaches over what is left out
+        for group in _merged(cut_to(turns, stretch), config)
+    ]
+
+
+def _merged(turns: Iterable[Turn], config: SegmentConfig) -> list[list[Turn]]:
+    return merge_short(turns, min_s=config.min_s, max_gap_s=config.max_gap_s, max_s=config.max_s)
+
+
+def _audio_of_itself(
+    turns: Sequence[Turn],
+    audio_duration_s: Seconds,
+    config: SegmentConfig,
+    document: Document,
+    speech: Sequence[Span],
+) -> list[Segment]:
+    """Windows or regions of speech, whatever the turns' times are."""
+    # a window is one speaker's only where there is but one
+    is_monologue = all(turn.speaker == document.speaker for turn in turns)
+    speaker = document.speaker if is_monologue else None
+    recording = Span(0.0, audio_duration_s)
+    audio: list[Segment] = []
+    for stretch in kept_stretches(document):
+        kept = intersect(stretch, recording)
+        if config.method == "vad":
+            regions = [Turn("", speaker, *region) for region in speech]
+            groups = _merged(cut_to(regions, kept), config)
+            audio += _audio_of_groups(groups, audio_duration_s, config)
+        else:
+            audio += _audio_segments(kept, config.window_s, speaker)
+    return audio
 
 
 def _audio_of_groups(
@@ -264,6 +307,15 @@ def _no_audio_of_turns(turns: Sequence[Turn], audio_duration_s: Seconds) -> Docu
     return DocumentError(
         f"no turn of the transcript spans {SHORTEST_S} s or more of the audio that is kept; "
         f"mend its times, or give it without times"
+    )
+
+
+def _no_times(turns: Sequence[Turn]) -> str:
+    n = sum(not is_timed(turn) for turn in turns)
+    what = f"{n} of its {len(turns)} turns have none" if turns else "it has no transcript"
+    return (
+        f"--segment turns cuts by the transcript's times, but {what}; give a transcript with times"
+        f" or use --segment auto, windows or vad"
     )
 
 

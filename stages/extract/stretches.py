@@ -2,7 +2,7 @@
 
 import math
 
-from hilbert.store.types import Document, Span
+from hilbert.store.types import Document, Seconds, Span
 
 
 def kept_stretches(document: Document) -> list[Span]:
@@ -20,6 +20,13 @@ def kept_stretches(document: Document) -> list[Span]:
     if position < end_s:
         stretches.append(Span(position, end_s))
     return stretches
+
+
+def kept_of(document: Document, audio_duration_s: Seconds) -> list[Span]:
+    """What a document keeps of a recording of that duration; in order, without overlap."""
+    recording = Span(0.0, audio_duration_s)
+    kept = [intersect(stretch, recording) for stretch in kept_stretches(document)]
+    return [stretch for stretch in kept if stretch.duration_s > 0]
 
 
 def intersect(one: Span, other: Span) -> Span:

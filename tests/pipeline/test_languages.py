@@ -25,7 +25,7 @@ def corpus(*languages: str | None, audio: bool = True, text: bool = True) -> Cor
         )
         for i, language in enumerate(languages)
     )
-    return Corpus("corpus.csv", documents, ())
+    return Corpus(Path("corpus.csv"), documents, ())
 
 
 def encoder(name: str, modality: Modality = "text") -> EncoderInfo:

@@ -43,7 +43,7 @@ def write_interview(folder: Path, *, planted: bool) -> Corpus:
     soundfile.write(folder / "d.wav", wave, RATE, subtype="FLOAT")
     (folder / "d.vtt").write_text("\n".join(cues))
     document = Document("d", f"{folder}/d.wav", f"{folder}/d.vtt", "g", {"mood": "low"})
-    return Corpus("corpus.csv", (document,), ("mood",))
+    return Corpus(Path("corpus.csv"), (document,), ("mood",))
 
 
 def _voice(n: int, seed: int, *, loud: bool) -> NDArray[np.float32]:

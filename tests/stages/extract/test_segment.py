@@ -269,6 +269,58 @@ class TestUntimed:
         assert max(lengths) == pytest.approx(min(lengths), rel=1e-5)
 
 
+TIMED = [Turn("One.", "D", 0.0, 5.0), Turn("Two.", "P", 7.0, 12.0)]
+
+
+class TestMethods:
+    def test_turns_need_times(self) -> None:
+        config = SegmentConfig(method="turns")
+        assert audio_of(segment_document(TIMED, 20, config, document=DOCUMENT)) == [
+            (0, 5, "D"),
+            (7, 12, "P"),
+        ]
+        for turns, what in (
+            (None, "it has no transcript"),
+            ([*TIMED, Turn("secret")], "1 of its 3 turns have none"),
+        ):
+            with pytest.raises(DocumentError, match=f"--segment turns .*{what}") as error:
+                segment_document(turns, 20, config, document=DOCUMENT)
+            assert "secret" not in str(error.value)
+
+    def test_windows_whatever_the_times(self) -> None:
+        config = SegmentConfig(method="windows")
+        document = Document("a", exclude=(Span(4, 8),))
+        segments = segment_document(TIMED, 20, config, document=document)
+        bounds = [(0, 4, None), (8, 14, None), (14, 20, None)]
+        assert audio_of(segments) == bounds
+        by_turns = segment_document(TIMED, 20, CONFIG, document=document)
+        assert [s for s in segments if s.modality == "text"] == [
+            s for s in by_turns if s.modality == "text"
+        ]
+
+    @pytest.mark.parametrize("turns", [None, [Turn("One.", "D"), Turn("Two.", "P")], TIMED])
+    def test_speech(self, turns: list[Turn] | None) -> None:
+        config = SegmentConfig(method="vad", min_s=2, max_gap_s=1, max_s=10)
+        speech = [Span(1, 2), Span(2.5, 4), Span(8, 11), Span(12.5, 14), Span(20, 35)]
+        segments = segment_document(turns, 40, config, document=DOCUMENT, speech=speech)
+        expected = [(1, 4), (8, 11), (12.5, 14), (20, 27.5), (27.5, 35)]
+        assert audio_of(segments) == [(start, end, None) for start, end in expected]
+        assert len(text_of(segments)) == (0 if turns is None else 2)
+
+    def test_speech_never_reaches_over_an_exclusion(self) -> None:
+        config = SegmentConfig(method="vad")
+        document = Document("a", exclude=(Span(2, 2.1),), speaker="P")
+        speech = [Span(1, 2), Span(2.1, 3)]
+        segments = segment_document(None, 10, config, document=document, speech=speech)
+        assert audio_of(segments) == [(1, 2, "P"), (2.1, 3, "P")]
+
+    def test_nothing_is_kept(self) -> None:
+        for method in ("windows", "vad"):
+            config = SegmentConfig(method=method)  # type: ignore[arg-type]
+            with pytest.raises(DocumentError, match="leave nothing of its audio"):
+                segment_document(None, 10, config, document=Document("a", start_s=11))
+
+
 class TestSentences:
     @pytest.mark.parametrize(
         "marked",
@@ -324,6 +376,12 @@ class TestConfig:
             ({"max_s": 5, "min_s": 6}, r"--min-s \(6\) may not exceed --max-s \(5\); lower it"),
             ({"max_s": 1}, r"--min-s \(2\) may not exceed --max-s \(1\); lower it too"),
             ({"max_gap_s": -1}, "--max-gap-s must lie between 0 and 30, not -1"),
+            (
+                {"method": "words"},
+                "--segment must be one of auto, .* vad, not 'words'",
+            ),
+            ({"vad_threshold": 0}, "--vad-threshold must lie between 0.01 and 0.99, not 0"),
+            ({"min_speech_s": -1}, "--min-speech-s must lie between 0 and 30, not -1"),
             ({"max_words": 0}, "--max-words must lie between 1 and 10000, not 0"),
         ],
     )
@@ -336,6 +394,20 @@ class TestConfig:
         assert defaults == {
             "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64,
             "transcript_format": "auto",
+            "method": "auto", "vad_threshold": 0.5, "min_speech_s": 0.25, "min_silence_s": 0.3,
+            "speech_pad_s": 0.1,
+        }  # fmt: skip
+
+    def test_only_what_can_change_the_result_is_in_the_key(self) -> None:
+        first = {"window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64}
+        assert CONFIG.for_key() == first  # as it was before there was a choice
+        assert SegmentConfig(vad_threshold=0.7).for_key() == first
+        assert SegmentConfig(method="turns").for_key() == {**first, "method": "turns"}
+        assert SegmentConfig(transcript_format="csv").for_key()["transcript_format"] == "csv"
+        by_speech = SegmentConfig(method="vad", vad_threshold=0.7).for_key()
+        assert by_speech == {
+            **first, "method": "vad", "vad_threshold": 0.7, "min_speech_s": 0.25,
+            "min_silence_s": 0.3, "speech_pad_s": 0.1,
         }  # fmt: skip
 
 

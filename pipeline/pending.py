@@ -1,0 +1,57 @@
+"""Of a dry run: documents whose segments nobody knows before their recording is heard.
+
+They wait for a transcript, or for regions of speech. What is told of them is the most that an
+extraction would do.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.plan import Work
+from hilbert.pipeline.session import Session
+from hilbert.stages.extract.recordings.audio import probe
+from hilbert.stages.extract.stretches import kept_of
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Document, EncoderInfo, Seconds
+
+
+def set_aside(session: Session, works: Sequence[Work]) -> list[Work]:
+    """The works that can be cut in this run; those that must be heard first are noted."""
+    if not session.options.dry_run or session.options.segments.method != "vad":
+        return list(works)
+    for work in works:
+        if work.document.audio is not None:
+            note(session, work.document)
+    return [work for work in works if work.document.audio is None]
+
+
+def note(session: Session, document: Document) -> None:
+    """Note that a document would be cut anew; it fails if its recording cannot be read."""
+    try:
+        session.pending[document.id] = kept_seconds(document)
+    except DocumentError as error:
+        session.failures.setdefault(document.id, str(error))
+
+
+def kept_seconds(document: Document) -> Seconds:
+    """How much of its recording a document keeps.
+
+    Raises
+    ------
+    DocumentError
+        If the recording cannot be read.
+    """
+    duration_s = probe(Path(document.audio or "")).duration_s
+    return sum(stretch.duration_s for stretch in kept_of(document, duration_s))
+
+
+def n_to_encode(session: Session, corpus: Corpus, info: EncoderInfo) -> int:
+    """How many of the pending documents an encoder would run on, at most."""
+    if info.modality == "audio":
+        return len(session.pending)
+    return sum(
+        d.id in session.transcribed or d.transcript is not None or d.text is not None
+        for d in corpus.documents
+        if d.id in session.pending
+    )

@@ -1,0 +1,245 @@
+"""Make the transcripts that documents lack; from then on they are files like any other.
+
+Each is kept in a folder beside the store, under a key of all that decides it: the recording, what
+of it is kept, the recogniser and its options, the language. It may be edited, which changes the
+document's text, or deleted, which has it made again.
+"""
+
+import os
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.pending import kept_seconds
+from hilbert.pipeline.plan import Work
+from hilbert.pipeline.progress import Progress, show_progress
+from hilbert.pipeline.segment_step import CHANGED
+from hilbert.pipeline.session import Session
+from hilbert.stages.extract.inputs import check_file
+from hilbert.stages.extract.recogniser_files import find_recogniser
+from hilbert.stages.extract.transcribe import (
+    Recogniser,
+    TranscribeConfig,
+    Transcription,
+    recogniser_components,
+    transcribe_document,
+)
+from hilbert.stages.extract.transcripts.made import clean_up, has_words, write_made
+from hilbert.store import keys
+from hilbert.store.errors import DocumentError, HilbertError
+from hilbert.store.file_digests import FileDigests, digest_file
+from hilbert.store.types import Document, Seconds
+
+load_recogniser = Recogniser
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A transcript that is made, or was: what decides it by name, and the key of that."""
+
+    document: Document
+    audio: str
+    language: str | None
+    components: Mapping[str, object]
+    key: str
+
+
+def default_folder(store: Path) -> Path:
+    """Where transcripts are kept unless told otherwise: ``feats.transcripts`` of ``feats.zarr``."""
+    return store.with_suffix(".transcripts")
+
+
+def placed(config: TranscribeConfig, store: Path) -> TranscribeConfig:
+    """The options with the folder that they mean."""
+    return replace(config, transcripts_dir=config.transcripts_dir or default_folder(store))
+
+
+def with_transcripts(session: Session, corpus: Corpus) -> Corpus:
+    """The corpus with transcripts that were made; without documents that wait for one or failed.
+
+    The recogniser is loaded only if a transcript is missing. In a dry run none is made.
+
+    Raises
+    ------
+    HilbertError
+        If the recogniser is not to be had, or the transcripts cannot be written.
+    """
+    config = session.options.transcribe
+    covered = [document for document in corpus.documents if config.covers(document)]
+    if not covered:
+        return corpus
+    assert config.transcripts_dir is not None  # `begin` sets it
+    planned = _plan(session, covered)
+    missing = _missing(planned, config.transcripts_dir)
+    if missing and session.options.dry_run:
+        _foresee(session, missing)
+    elif missing:
+        _transcribe(session, missing, config.transcripts_dir)
+    by_id = {plan.document.id: plan for plan in planned}
+    documents = []
+    for document in corpus.documents:
+        plan = by_id.get(document.id)
+        if plan is not None and document.id not in {**session.failures, **session.pending}:
+            documents.append(_transcribed(session, plan, config.transcripts_dir))
+        elif plan is None and not config.covers(document):
+            documents.append(document)
+    return replace(corpus, documents=tuple(documents))
+
+
+def with_components(session: Session, work: Work) -> Work:
+    """The work with what its transcript was made by, which `hilbert why` tells."""
+    made = session.transcripts.get(work.document.id)
+    if made is None:
+        return work
+    return work._replace(cut={**work.cut, "transcription": made})
+
+
+def _plan(session: Session, documents: Sequence[Document]) -> list[Planned]:
+    """Keys of the transcripts; documents whose recording cannot be read fail."""
+    config = session.options.transcribe
+    assert config.model is not None  # else no document is covered
+    common = recogniser_components(find_recogniser(config.model), config, session.digests)
+    decisive = {name: value for name, value in common.items() if name != "model"}
+    planned = []
+    for document in documents:
+        try:
+            audio = _audio_digest(document, session.digests)
+        except DocumentError as error:
+            session.failures[document.id] = str(error)
+            continue
+        language = document.language or config.language
+        own = {
+            "language": language,
+            "start": document.start_s,
+            "end": document.end_s,
+            "exclude": [list(span) for span in document.exclude],
+        }
+        key = keys.digest("transcription", [audio, decisive, own])
+        planned.append(Planned(document, audio, language, {**common, "language": language}, key))
+    return planned
+
+
+def _audio_digest(document: Document, digests: FileDigests) -> str:
+    def read(path: Path) -> str:
+        check_file(path, "audio")  # before reading: a pipe would never end
+        return digest_file(path)
+
+    path = document.audio or ""
+    try:
+        return digests.derived(path, "", read)
+    except OSError as error:
+        check_file(Path(path), "audio")
+        raise DocumentError(
+            f"the audio file {Path(path).name} cannot be read ({error.strerror})"
+        ) from error
+
+
+def _missing(planned: Sequence[Planned], folder: Path) -> dict[str, list[Planned]]:
+    """Transcripts that are not there, by key; documents of equal recordings share one."""
+    there: set[str] = set()
+    with suppress(FileNotFoundError):
+        there.update(os.listdir(folder))
+    missing: dict[str, list[Planned]] = {}
+    for plan in planned:
+        if f"{plan.key}.json" not in there:
+            missing.setdefault(plan.key, []).append(plan)
+    return missing
+
+
+def _foresee(session: Session, missing: Mapping[str, Sequence[Planned]]) -> None:
+    """Note which documents would be transcribed, and how much audio that is."""
+    for plans in missing.values():
+        try:
+            seconds = kept_seconds(plans[0].document)
+        except DocumentError as error:
+            _fail(session, plans, str(error))
+            continue
+        for plan in plans:
+            session.pending[plan.document.id] = seconds
+            session.transcribed[plan.document.id] = seconds
+            session.transcripts[plan.document.id] = plan.components
+
+
+def _transcribe(session: Session, missing: Mapping[str, Sequence[Planned]], folder: Path) -> None:
+    """Make what is missing, one recording after another; each is written when it is whole.
+
+    They begin anywhere and go round, so that several extractions share the work.
+    """
+    config = session.options.transcribe
+    assert config.model is not None  # else nothing is missing
+    recogniser = load_recogniser(find_recogniser(config.model), config, session.options.device)
+    clean_up(folder)
+    wanted = list(missing.values())
+    first = random.randrange(len(wanted))
+    total = round(sum(map(_seconds_of, wanted)))
+    with show_progress("transcribe", unit="seconds of audio", total=total) as progress:
+        for plans in (*wanted[first:], *wanted[:first]):
+            if not (folder / f"{plans[0].key}.json").exists():  # made by another one meanwhile
+                _make(session, recogniser, plans, folder, progress)
+
+
+def _make(
+    session: Session,
+    recogniser: Recogniser,
+    plans: Sequence[Planned],
+    folder: Path,
+    progress: Progress,
+) -> None:
+    def advance(seconds: Seconds) -> None:
+        progress.reach(progress.done + round(seconds), progress.total)
+
+    plan = plans[0]
+    try:
+        found = transcribe_document(recogniser, plan.document, plan.language, advance)
+        if _audio_digest(plan.document, session.digests) != plan.audio:
+            raise DocumentError(CHANGED)
+    except HilbertError as error:
+        _fail(session, plans, str(error))
+    except Exception as error:  # of several libraries, whose messages may hold text or paths
+        _fail(session, plans, f"its transcription failed ({type(error).__name__})")
+    else:
+        write_made(folder, plan.key, _described(plan, found))
+        seconds = _seconds_of(plans)
+        session.transcribed.update({plan.document.id: seconds for plan in plans})
+
+
+def _described(plan: Planned, found: Transcription) -> dict[str, object]:
+    """What is written: whose transcript it is, so that it can be found, and how it was made."""
+    versions = {name: metadata.version(name) for name in ("faster-whisper", "ctranslate2")}
+    return {
+        "document": plan.document.id,
+        "audio": Path(plan.document.audio or "").name,
+        "made_by": {**plan.components, "versions": versions},
+        **found.as_json(),
+    }
+
+
+def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
+    """The document with its transcript; without any where nobody was understood."""
+    session.transcripts[plan.document.id] = plan.components
+    path = folder.absolute() / f"{plan.key}.json"
+    try:
+        is_spoken = session.digests.derived(path, "words", has_words) == "yes"
+    except OSError:  # deleted or forbidden this moment; whoever reads it says so
+        is_spoken = True
+    if not is_spoken:
+        session.wordless.add(plan.document.id)
+    transcript = str(path) if is_spoken else None
+    # its times are the recording's own
+    return plan.document._replace(transcript=transcript, text=None, transcript_offset_s=0.0)
+
+
+def _seconds_of(plans: Sequence[Planned]) -> Seconds:
+    try:
+        return kept_seconds(plans[0].document)
+    except DocumentError:  # said when it is transcribed
+        return 0.0
+
+
+def _fail(session: Session, plans: Sequence[Planned], reason: str) -> None:
+    for plan in plans:
+        session.failures.setdefault(plan.document.id, reason)
