@@ -12,7 +12,8 @@ from hilbert.pipeline import extract_output
 from hilbert.pipeline.choose_encoders import choose_encoders, modalities_of, store_precision
 from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import read_corpus
-from hilbert.pipeline.extract import ExtractReport, extract, nothing_to_do
+from hilbert.pipeline.extract import extract
+from hilbert.pipeline.extract_report import ExtractReport, nothing_to_do
 from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hilbert.pipeline import cli_common as common
-from hilbert.pipeline.extract import ExtractReport
+from hilbert.pipeline.extract_report import ExtractReport
 
 
 def echo_warnings(warnings: Sequence[str]) -> None:
@@ -33,6 +33,7 @@ def as_json(report: ExtractReport, warnings: Sequence[str] = ()) -> dict[str, An
         "kept": report.kept,
         "dropped": report.dropped,
         "superseded": report.superseded,
+        "outdated": dict(report.outdated),
         "damaged": report.damaged,
         "warnings": list(warnings),
     }
@@ -68,6 +69,10 @@ def echo(report: ExtractReport, store: Path) -> None:
         click.echo(f"{common.counted(report.superseded, 'document')} not in this corpus {lose}"
                    " features: their encoder's name is now another encoder's or other options';"
                    " extract them too, or use another --store.")  # fmt: skip
+    for name, n in report.outdated.items():
+        lose = "would have" if report.dry_run else "has" if n == 1 else "have"
+        click.echo(f"{common.counted(n, 'document')} {lose} no features of {name} any more, as"
+                   f" other segments are cut now: --encoder {name} encodes these.")  # fmt: skip
     if report.damaged:
         was = "was" if report.damaged == 1 else "were"
         click.echo(f"{common.counted(report.damaged, 'pack')} of {store.name} {was} damaged or"

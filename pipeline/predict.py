@@ -20,7 +20,8 @@ from hilbert.pipeline.documents import (
     summaries_of,
     unusable_reason,
 )
-from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.extract import extract
+from hilbert.pipeline.extract_report import ExtractReport
 from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,

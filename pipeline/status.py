@@ -19,7 +19,7 @@ from hilbert.pipeline.components import (
     segment_components_of,
 )
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.extract import Outlook, look
+from hilbert.pipeline.outlook import Outlook, look
 from hilbert.pipeline.plan import segment_components
 from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.store.errors import CorpusError

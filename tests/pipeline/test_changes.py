@@ -286,3 +286,15 @@ def test_a_dry_run_tells_what_prune_drops(project: Project) -> None:
     assert (foretold["kept"], foretold["dropped"]) == (0, 1)
     assert project.extract("--prune")["dropped"] == 1
     assert project.extract("--prune")["dropped"] == 0
+
+
+def test_features_that_are_not_of_the_new_segments_are_told(project: Project) -> None:
+    project.extract()
+    only_text = ["--window-s", "5", "--no-audio"]
+    arguments = [a for a in project.arguments() if a != str(project.whisper)]
+    del arguments[arguments.index("--encoder")]
+    foreseen = json.loads(run(*arguments, *only_text, "--json", "--dry-run").stdout)
+    assert foreseen["outdated"] == {"tiny-whisper": 1}
+    done = run(*arguments, *only_text)
+    assert "1 document has no features of tiny-whisper any more" in done.stdout
+    assert project.extract("--window-s", "5")["outdated"] == {}

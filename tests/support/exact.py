@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from hilbert.pipeline import encode
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.extract import ExtractReport, extract
+from hilbert.pipeline.extract import extract
+from hilbert.pipeline.extract_report import ExtractReport
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import Encoded, EncodeJob, EncoderOptions
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
