@@ -24,7 +24,8 @@ from hilbert.store.errors import FitError
     "--workers",
     type=click.IntRange(1),
     default=None,
-    help="Processes that encode, and that fit folds.  [default: this one; the processors]",
+    help="Processes that encode, and that fit folds; 1: this one alone.  [default: this one for"
+    " encoding, the processors for folds]",
 )
 @common.dask_option
 @common.device_option
@@ -40,6 +41,8 @@ def command(device: str, workers: int | None, dry_run: bool, as_json: bool, **_:
     """
     project = common.open_project(required=True)
     options = common.override(project.extract_options())
+    if workers == 1:
+        options = replace(options, workers=0)
     if dry_run:
         found = show_status(project, options, as_json=as_json)
         _end(found.failed_targets, found.failures)

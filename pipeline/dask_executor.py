@@ -1,5 +1,6 @@
 """Workers that are those of a Dask cluster, made here or anywhere."""
 
+import sys
 import uuid
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
@@ -124,13 +125,15 @@ class DaskPool:
         self._stack.enter_context(client)
         client.register_plugin(KeepRunner(share_of(n_workers) if is_local else None), self._plugin)
         self._stack.callback(self._unregister, client)
+        if not client.nthreads():
+            print("The Dask cluster has no workers yet; waiting for one.", file=sys.stderr)
         return client
 
     def _local_cluster(self, n_workers: int) -> Any:
         cluster = distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # not the usual port, which another may have
             memory_limit=None,
             silence_logs="CRITICAL",  # that a worker died is told as the rest is
             scheduler_kwargs={"allowed_failures": 1},

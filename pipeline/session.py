@@ -110,7 +110,8 @@ class Result(NamedTuple):
     failure : str, optional
         Why its document cannot be done.
     is_new : bool
-        Whether what the store lacked was made; False if another extraction was first.
+        Whether what the store lacked was made; False if another extraction was first, or a
+        worker that died before it could tell.
     audio_seconds : float
         Of speech that was encoded.
     summary : SegmentSummary, optional

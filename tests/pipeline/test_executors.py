@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hilbert.pipeline.corpus import Corpus, read_corpus
@@ -21,19 +22,22 @@ from hilbert.pipeline.extract import begin
 from hilbert.pipeline.in_process import InProcess
 from hilbert.pipeline.plan import Inputs, Work
 from hilbert.pipeline.processes import Processes
+from hilbert.pipeline.project import read_project
 from hilbert.pipeline.session import ExtractOptions, Result, Session
 from hilbert.pipeline.tasks import Finished, Lost, Recipe, Task, TaskSource
-from hilbert.store.errors import HilbertError, StoreError
+from hilbert.store.errors import HilbertError, ProjectError, StoreError
 from hilbert.store.feature_store import open_store
 from hilbert.store.types import Document
 from hilbert.store.verify import verify
 from support.exact import AUDIO, Bench, Trap, contents
-from support.project import SENTENCES
+from support.project import SENTENCES, Project, run, stored_features
 
 ALL = tuple(range(8))
 PROCESSES = {"workers": 2}
 DASK = {"workers": 2, "dask": "local"}
 ON_WORKERS = [PROCESSES, pytest.param(DASK, id="dask")]
+ON_WORKERS_SLOWLY = [PROCESSES, pytest.param(DASK, id="dask", marks=pytest.mark.slow)]
+"""For tests that start Dask's workers again and again."""
 TESTS = Path(__file__).parents[1]
 
 
@@ -89,23 +93,19 @@ def test_a_worker_that_is_killed(
     assert contents(tmp_path / "feats.zarr") == expected
 
 
-@pytest.mark.parametrize("options", ON_WORKERS)
+@pytest.mark.parametrize("options", ON_WORKERS_SLOWLY)
 def test_a_document_that_kills_every_worker(
     bench: Bench, tmp_path: Path, expected: Any, options: dict[str, Any]
 ) -> None:
     store = tmp_path / "feats.zarr"
     trapped = replace(bench, trap=Trap(deadly=frozenset({"d03"})))
-    report = trapped.extract(store, ALL, **options)
+    report = trapped.extract(store, ALL, [AUDIO], **options)
     assert [name for name, _ in report.failed] == ["d03"]
     how = "was lost" if "dask" in options else "was killed by SIGKILL"
     assert report.failed[0][1].startswith(f"each worker that took it {how}; ")
-    found = contents(store)
-    assert {n: said for n, said in found.items() if n != "d03"} == {
-        n: said for n, said in expected.items() if n != "d03"
-    }
     bench.taken()
     bench.extract(store, ALL, **options)
-    assert bench.taken() == ["d03 audio", "d03 text"]
+    assert bench.taken() == ["d03 audio", *(f"d{i:02d} text" for i in ALL)]
     assert contents(store) == expected
 
 
@@ -115,7 +115,7 @@ def test_workers_that_never_survive(bench: Bench, tmp_path: Path) -> None:
         trapped.extract(tmp_path / "feats.zarr", ALL, workers=2)
 
 
-@pytest.mark.parametrize("options", ON_WORKERS)
+@pytest.mark.parametrize("options", ON_WORKERS_SLOWLY)
 def test_a_disk_that_workers_may_not_write_to(
     bench: Bench, tmp_path: Path, disk: Path, options: dict[str, Any]
 ) -> None:
@@ -141,7 +141,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.mark.parametrize("options", ON_WORKERS)
+@pytest.mark.parametrize("options", ON_WORKERS_SLOWLY)
 def test_an_interrupt_stops_all_and_keeps_what_was_done(
     bench: Bench, tmp_path: Path, options: dict[str, Any]
 ) -> None:
@@ -161,6 +161,30 @@ def test_workers_end_with_the_process_that_started_them(bench: Bench, tmp_path: 
     process.kill()
     process.wait()
     check_nobody_is_left(process.pid)
+
+
+def test_real_encoders_give_the_same_on_workers(project: Project) -> None:
+    project.extract()
+    here = stored_features(project.store)
+    shutil.rmtree(project.store)
+    assert project.extract("--workers", "2")["encoded"] == {"tiny-whisper": 3, "tiny-bert": 3}
+    there = stored_features(project.store)
+    assert there.keys() == here.keys()
+    for name, x in here.items():
+        np.testing.assert_allclose(there[name], x, atol=1e-3)
+
+
+def test_the_project_file_names_workers_and_flags_override_it(tmp_path: Path) -> None:
+    path = tmp_path / "hilbert.toml"
+    path.write_text('[extract]\nworkers = 3\ndask = "local"', encoding="utf-8")
+    options = read_project(path).extract_options()
+    assert (options.workers, options.dask) == (3, "local")
+    path.write_text('[extract]\nworkers = 3\ndask = "tcp://10.0.0.1:8786"', encoding="utf-8")
+    with pytest.raises(ProjectError, match=r"extract\.workers 3 does not go with a cluster"):
+        read_project(path)
+    path.write_text("[extract]\nworkers = 3", encoding="utf-8")
+    result = run("--project", str(path), "extract", "--workers", "-1")
+    assert (result.exit_code, "-1 is not in the range" in result.output) == (2, True)
 
 
 def slow_extraction(
