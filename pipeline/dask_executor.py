@@ -1,6 +1,7 @@
 """Workers that are those of a Dask cluster, made here or anywhere."""
 
 import sys
+import time
 import uuid
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
@@ -20,6 +21,9 @@ except ImportError as _error:
     ) from _error
 
 CONNECT_S = 10.0
+POLL_S = 5.0
+RESTART_S = 120.0
+"""How long a cluster of this machine may be without any worker: it starts those anew that died."""
 TASKS_A_WORKER = 2
 """One at work and one that waits: no worker is idle between two, and a cluster that grows with
 the tasks that wait does grow."""
@@ -103,13 +107,29 @@ class DaskPool:
             running[future] = task
 
     def _first_ended(self, running: dict[Any, Task]) -> list[Any]:
+        deadline = time.monotonic() + RESTART_S
         try:
-            with self._client.as_current():
-                return list(distributed.wait(list(running), return_when="FIRST_COMPLETED").done)
+            while True:
+                if done := self._ended(running):
+                    return done
+                if self._address != LOCAL or self._client.nthreads():
+                    deadline = time.monotonic() + RESTART_S
+                elif time.monotonic() > deadline:
+                    raise HilbertError(
+                        "the workers of the local Dask cluster died and do not start again; see"
+                        " whether the memory suffices, or use --workers without --dask"
+                    )
         except (distributed.CancelledError, OSError) as error:
             raise HilbertError(
                 "the Dask scheduler is gone; what was committed is kept, run the command again"
             ) from error
+
+    def _ended(self, running: dict[Any, Task]) -> list[Any]:
+        """Those that have ended, waited for a moment."""
+        with self._client.as_current(), suppress(TimeoutError):
+            how = "FIRST_COMPLETED"
+            return list(distributed.wait(list(running), timeout=POLL_S, return_when=how).done)
+        return []
 
     def _connect(self) -> Any:
         is_local = self._address == LOCAL
