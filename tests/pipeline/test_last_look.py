@@ -54,11 +54,8 @@ def test_an_untouched_corpus_is_not_read_again(project: Project, reads: Callable
     assert reads() == 1
     assert {**again, "seconds": 0} == {**in_full, "seconds": 0}
     assert again["skipped"] == again["documents"] == 4
-    assert project.extract("--dry-run") == {
-        **again,
-        "dry_run": True,
-        "seconds": pytest.approx(0, abs=60),
-    }
+    foreseen = project.extract("--dry-run")
+    assert {**foreseen, "seconds": 0} == {**again, "dry_run": True, "seconds": 0}
     assert reads() == 0
 
 
