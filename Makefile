@@ -10,7 +10,7 @@ demo: .venv/installed
 	@echo "The results are in demo/run; the features in demo/feats.zarr."
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow and not torture"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not torture"
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow

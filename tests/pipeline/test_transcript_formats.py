@@ -10,6 +10,7 @@ from hilbert.pipeline.project import read_project
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
+from hilbert.store.file_digests import FileDigests
 from hilbert.store.types import Document
 from support.project import SENTENCES, Project, run, stored_features, write_recording
 
@@ -99,7 +100,7 @@ class TestForcing:
     }  # fmt: skip
 
     def key(self, config: SegmentConfig) -> str:
-        return Cutting(config).work(self.DOCUMENT, Inputs(None, "t")).segment_key
+        return Cutting(config, FileDigests()).work(self.DOCUMENT, Inputs(None, "t")).segment_key
 
     def test_keys_made_before_the_option_stay(self) -> None:
         before = keys.segment_key(None, "t", keys.digest("cut", self.BEFORE))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hilbert.store import collect, feature_store
+from hilbert.store import collect, feature_store, manifest
 from hilbert.store import verify as verify_module
 from hilbert.store.commits import write_commit
 from hilbert.store.compact import compact
@@ -130,7 +130,7 @@ def test_a_generation_that_is_collected_while_a_store_is_opened(
 ) -> None:
     fill(store, ("d1",))
     reader = open_store(store.files.root)
-    read = feature_store.read_manifest
+    read = manifest.read_manifest
 
     def too_late(*args: Any) -> Manifest:
         monkeypatch.undo()
@@ -138,7 +138,7 @@ def test_a_generation_that_is_collected_while_a_store_is_opened(
         collect.collect(open_store(store.files.root), older_than_s=0)
         return read(*args)
 
-    monkeypatch.setattr(feature_store, "read_manifest", too_late)
+    monkeypatch.setattr(manifest, "read_manifest", too_late)
     assert reader.documents() == IDS
 
 
