@@ -81,7 +81,7 @@ def fill(table: Path, store: Path) -> None:
     corpus = read_corpus(table)
     options = ExtractOptions()
     encoders = choose_encoders(corpus.modalities, options, store_precision(store))
-    real, encode.load_encoder = encode.load_encoder, lambda resolved, device: Pretender(resolved)
+    real, encode.load_encoder = encode.load_encoder, lambda resolved, **_: Pretender(resolved)
     try:
         extract(corpus, store, encoders, options)
     finally:
