@@ -43,6 +43,8 @@ from transformers import AutoModel, AutoTokenizer, WhisperFeatureExtractor
 from hilbert.pipeline.corpus import read_corpus
 from hilbert.pipeline.segment_step import segments_of
 from hilbert.stages.extract.encoders.base import EncodeJob, EncoderOptions, best_audio_precision
+from hilbert.stages.extract.encoders.checkpoints import read_json
+from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.stages.extract.encoders.log_mel import LogMel
 from hilbert.stages.extract.encoders.runtime import quiet_transformers, torch_dtype
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
@@ -181,13 +183,20 @@ def cut_documents(table: Path) -> Cut:
     return Cut(documents, tuple(segments_of(d, SegmentConfig()) for d in documents))
 
 
+def n_mels_of(folder: Path) -> int:
+    """Mel bins of a Whisper model."""
+    return int(read_json(folder / "config.json")["num_mel_bins"])
+
+
 def measure_parts(cut: Cut, rounds: int) -> Parts:
     """Every part alone, some documents at a time, so that their windows fit in memory."""
     parts = Parts(rounds)
     precision = best_audio_precision()
     whisper = resolve_encoder("whisper", EncoderOptions(precision=precision))
-    tower = WhisperTower(whisper.folder, whisper.options.layer, CPU, torch_dtype(precision))
-    log_mel = LogMel(tower.n_mels)
+    tower = WhisperTower(
+        whisper.folder, Layers.parse(whisper.options.layer), CPU, torch_dtype(precision)
+    )
+    log_mel = LogMel(n_mels_of(whisper.folder))
     log_mel(torch.zeros(WINDOW_SAMPLES))  # the first call is slow
     jobs = cut.jobs("audio")
     for start in range(0, len(jobs), CHUNK):
@@ -314,8 +323,8 @@ def plain_loop(cut: Cut, n_sentences: int) -> tuple[Took, int]:
     """
     audio = resolve_encoder("whisper", EncoderOptions(precision="fp32"))
     text = resolve_encoder("minilm", EncoderOptions())
-    tower = WhisperTower(audio.folder, audio.options.layer, CPU, torch.float32)
-    extractor = WhisperFeatureExtractor(feature_size=tower.n_mels)
+    tower = WhisperTower(audio.folder, Layers.parse(audio.options.layer), CPU, torch.float32)
+    extractor = WhisperFeatureExtractor(feature_size=n_mels_of(audio.folder))
     tokenizer = AutoTokenizer.from_pretrained(text.folder, local_files_only=True)
     model = AutoModel.from_pretrained(text.folder, local_files_only=True).eval()
     done = 0
