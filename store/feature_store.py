@@ -224,9 +224,22 @@ class FeatureStore:
     def _place(self, key: str | None) -> Place:
         place = None if key is None else self.index.find(key)
         if place is None:
-            self.check_there()
-            raise _gone()
+            raise self._gone()
         return place
+
+    def _gone(self) -> StoreError:
+        """Why nothing is stored under a key that a manifest names."""
+        self.check_there()
+        known, latest = self._latest.generation, generations(self.records)[-1:]
+        if latest not in ([], [known]):
+            return StoreError(
+                f"{self.name} went on from generation {known} to {latest[0]} while it was read, and"
+                " what only the former named was collected; run the command again"
+            )
+        return StoreError(
+            "the store's manifest names features that no commit record holds;"
+            " run `hilbert extract` again to restore them"
+        )
 
     def check_there(self) -> None:
         """Raise `StoreError` if the store was deleted or moved since it was opened."""
@@ -252,8 +265,7 @@ class FeatureStore:
                 with suppress(FileNotFoundError):
                     return self.rows_at(place)
             self.index.refresh()  # its pack was merged into another since the index was read
-        self.check_there()
-        raise _gone()
+        raise self._gone()
 
     def rows_at(self, place: Place) -> NDArray[Any]:
         """The rows at a place; ``FileNotFoundError`` if its pack is gone."""
@@ -327,11 +339,4 @@ def _no_store(place: Path) -> StoreError:
     return StoreError(
         f"{shown(place)} is not a feature store; make one{where} with"
         f" `hilbert extract --store {there}`"
-    )
-
-
-def _gone() -> StoreError:
-    return StoreError(
-        "the store's manifest names features that no commit record holds;"
-        " run `hilbert extract` again to restore them"
     )

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from hilbert.store import files as store_files
+from hilbert.store.collect import collect
 from hilbert.store.compact import compact
 from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore, open_store
+from hilbert.store.manifest import Manifest
 from support.stores import ABOUT, fill
 
 IDS = tuple(f"d{i:02d}" for i in range(40))
@@ -126,3 +128,15 @@ def test_one_changed_byte_anywhere_in_a_record_is_noticed(
             store.records.get(f"commits/{pack}")
     path.write_bytes(sound)
     assert store.records.get(f"commits/{pack}")["pack"] == pack
+
+
+def test_a_reader_of_what_was_pruned_and_collected_meanwhile(store: FeatureStore) -> None:
+    fill(store, ("d1",))
+    fill(store, ("d2",))
+    reader = open_store(store.files.root)
+    assert reader.documents() == ("d1", "d2")
+    store.publish(Manifest(0, (store.rows()["d1"],), {}), prune=True)
+    collect(store, older_than_s=0)
+    assert len(reader.read("d1", "whisper").x)
+    with pytest.raises(StoreError, match=r"went on from generation 2 to 3 .* run the command"):
+        reader.read("d2", "whisper")

@@ -9,7 +9,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -206,9 +206,12 @@ def contents(path: Path) -> Contents:
     return contents_of(open_store(path))
 
 
-def contents_of(store: FeatureStore) -> Contents:
+def contents_of(store: FeatureStore, documents: Collection[str] | None = None) -> Contents:
+    """What the latest manifest says of some documents, or of all, read from the packs."""
     found: dict[str, tuple[object, ...]] = {}
     for row in store.manifest().rows:
+        if documents is not None and row.id not in documents:
+            continue
         features = {
             name: tuple(part.tobytes() for part in store.read(row.id, name))
             for name in row.feature_keys
