@@ -13,6 +13,7 @@ from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.retrieval import Recall, measure_recall
+from hilbert.stages.fit.shared import Shared, receive, share
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
 
@@ -151,19 +152,22 @@ def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, R
         return
     # spawn: a forked process hangs in the OpenMP threads that torch started before
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (work,)) as pool:
+    with (
+        share(work) as shared,
+        ProcessPoolExecutor(workers, context, _start_worker, (shared,)) as pool,
+    ):
         futures = {pool.submit(_run_in_worker, job): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
 _worker_run: Callable[[Job], Result]
-"""Set once in each worker process, so that documents travel once and not with every job."""
+"""Set once in each worker process, so that documents do not travel with every job."""
 
 
-def _start_worker(work: Work) -> None:
+def _start_worker(shared: Shared) -> None:
     global _worker_run
-    _worker_run = work.run
+    _worker_run = receive(shared).run
 
 
 def _run_in_worker(job: Job) -> Result:
