@@ -17,6 +17,7 @@ COMMANDS = {
     "why": "Why a document would be run again: what of it changed.",
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
+    "compare": "Compare runs that were evaluated on the same folds.",
     "report": "Draw the figures and the page of a run anew.",
     "predict": "Score new recordings with a run's model.",
     "encoders": "The frozen models that have a short name, and which of them are here.",

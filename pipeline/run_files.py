@@ -126,7 +126,12 @@ def _folds(fitted: Fitted) -> dict[str, Any]:
     return {
         "digest": folds_digest(fitted.folds, ids),
         "folds": [
-            {"repeat": f.repeat, "fold": f.fold, "test": [ids[i] for i in f.test]}
+            {
+                "repeat": f.repeat,
+                "fold": f.fold,
+                "test": [ids[i] for i in f.test],
+                "n_train": len(f.train),
+            }
             for f in fitted.folds
         ],
     }
