@@ -18,6 +18,8 @@ COMMANDS = {
     "extract": "Encode a corpus into a feature store; only what changed is run again.",
     "fit": "Train and evaluate HILBERT and its baselines from a feature store alone.",
     "compare": "Compare runs that were evaluated on the same folds.",
+    "ablate": "Leave out one part of HILBERT after another, on the same folds.",
+    "tune": "Search HILBERT's options inside the training documents of each fold.",
     "report": "Draw the figures and the page of a run anew.",
     "predict": "Score new recordings with a run's model.",
     "encoders": "The frozen models that have a short name, and which of them are here.",

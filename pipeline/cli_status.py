@@ -98,7 +98,8 @@ def fit_states(
     """States of the fits of all targets, as they will be when the store is up to date."""
     if not project.targets:
         return []
-    from hilbert.pipeline.cli_fit import fit_options, place_of
+    from hilbert.pipeline.cli_fit import place_of
+    from hilbert.pipeline.fit_flags import fit_options
     from hilbert.pipeline.fit_state import fit_state
 
     manifest, place = found.prospect, place_of(project, by_target=True)
