@@ -14,7 +14,7 @@ is the fastest of some rounds. All vectors must be there and finite. Hilbert sho
 twelve times as fast.
 
 nkululeko lives in an environment of its own, whose Python --peer names. To make one that borrows
-torch and transformers from the environment of hilbert (here .venv), and needs only a few MB:
+torch and transformers from the environment of hilbert (here .venv), and adds mostly pandas:
 
     python3.11 -m venv PEER
     .venv/bin/python -c "import torch, pathlib; print(pathlib.Path(torch.__file__).parents[1])" \\
