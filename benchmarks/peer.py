@@ -124,7 +124,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def program(name: str) -> str:
     """Its absolute path, not followed further: a link is how a Python knows its environment."""
-    return os.path.abspath(shutil.which(name) or name)
+    return os.path.abspath(shutil.which(name) or name) if name else ""
 
 
 def check_peer(python: str) -> None:
