@@ -134,7 +134,7 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
     with session.writer("segments", provenance.of_segments()) as writer:
         for key, work in todo.items():
             try:
-                segments = segments_of(work.document, _config_of(work, session))
+                segments = segments_of(work.document, config_of(work, session))
                 _check_unchanged(session, work)
             except (DocumentError, OSError) as error:
                 yield Result(key, reason_of(error))
@@ -148,7 +148,7 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
     index.refresh()
 
 
-def _config_of(work: Work, session: Session) -> SegmentConfig:
+def config_of(work: Work, session: Session) -> SegmentConfig:
     """How a document is cut; the format that is forced is one of given transcripts."""
     config = session.options.segments
     if "transcription" in work.cut:  # its transcript was made, as Whisper's JSON
