@@ -16,6 +16,7 @@ from hilbert.stages.extract.recordings.audio import SILENCE_PEAK, SILENT, AudioI
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.stages.extract.turns import placed
 from hilbert.store import keys
@@ -79,7 +80,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
         segments = segments_of(document, config)
     except (DocumentError, OSError) as error:
         problems.append(problem_of(DocumentError(reason_of(error))))
-    turns = _turns(document)
+    turns = _turns(document, config.transcript_format)
     info = _info(document)
     duration_s = None if info is None else info.duration_s
     problems += column_problems(document, turns, duration_s)
@@ -122,11 +123,11 @@ def _signal_problems(
         yield from alignment_problems(signal, timed, document)
 
 
-def _turns(document: Document) -> list[Turn]:
+def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
     """Turns on the recording's clock; none where the transcript cannot be read."""
     try:
         if document.transcript is not None:
-            turns = read_transcript(Path(document.transcript))
+            turns = read_transcript(Path(document.transcript), format)
         elif document.text is not None:
             turns = parse_transcript(document.text.encode())
         else:

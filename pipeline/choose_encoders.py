@@ -46,6 +46,7 @@ def choose_encoders(
         If one is not to be had, two have one name, or none is left to run.
     """
     named = [_resolve(choice, precision) for choice in options.encoders]
+    _check_used(options.encoders, {encoder.info.modality for encoder in named})
     if drop_unwanted:
         named = [e for e in named if _is_wanted(e, options)]
     elif unwanted := [e for e in named if not _is_wanted(e, options)]:
@@ -100,6 +101,16 @@ def _again(info: EncoderInfo) -> ResolvedEncoder:
             f"the store has {info.modality} features of {info.name}, which is not found here;"
             f" give its folder with --encoder, or name another encoder for {info.modality}"
         ) from error
+
+
+def _check_used(choices: Sequence[EncoderChoice], modalities: Collection[Modality]) -> None:
+    """Refuse what no encoder named would use: the default of the other modality does not get it."""
+    if "text" not in modalities and any(choice.prefix is not None for choice in choices):
+        raise HilbertError("--prefix is for text encoders, and none is named; add --encoder minilm")
+    if "audio" not in modalities and any(choice.context == "isolated" for choice in choices):
+        raise HilbertError(
+            "--context isolated is for audio encoders, and none is named; add --encoder whisper"
+        )
 
 
 def _is_wanted(encoder: ResolvedEncoder, options: ExtractOptions) -> bool:

@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.stages.extract.segment import Method, SegmentConfig
+from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 
 
 @click.command("check")
@@ -16,6 +19,20 @@ from hilbert.pipeline import cli_common as common
     type=click.IntRange(1),
     default=None,
     help="Recordings that are decoded side by side.  [default: the processors]",
+)
+@common.option(
+    "--segment",
+    SegmentConfig,
+    "method",
+    "How audio will be cut, as for extract.",
+    type=click.Choice(get_args(Method)),
+)
+@common.option(
+    "--transcript-format",
+    SegmentConfig,
+    "transcript_format",
+    "How transcript files will be read, as for extract.",
+    type=click.Choice(get_args(TranscriptFormat)),
 )
 @common.json_option
 def command(as_json: bool, quick: bool, threads: int | None, **_: object) -> None:
@@ -30,7 +47,7 @@ def command(as_json: bool, quick: bool, threads: int | None, **_: object) -> Non
 
     project = common.override(common.open_project())
     options = CheckOptions(
-        segments=project.segments,
+        segments=common.override(project.segments),
         audio=project.extract.audio,
         text=project.extract.text,
         targets=project.targets,

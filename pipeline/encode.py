@@ -8,7 +8,7 @@ from pathlib import Path
 from hilbert.pipeline import provenance
 from hilbert.pipeline.plan import Work, read_inputs
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.segment_step import CHANGED, reason_of, segments_of
+from hilbert.pipeline.segment_step import CHANGED, config_of, reason_of, segments_of
 from hilbert.pipeline.session import Encoding, Result, SegmentedWork, Session
 from hilbert.stages.extract.encoders.base import EncodeJob, Encoder, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, load_encoder
@@ -140,7 +140,7 @@ def _segments(session: Session, modality: Modality, work: Work) -> Sequence[Segm
     if modality == "audio":
         return session.store.segments_under(work.segment_key)
     # texts do not depend on the audio, which need not be heard for them
-    segments = segments_of(work.document._replace(audio=None), session.options.segments)
+    segments = segments_of(work.document._replace(audio=None), config_of(work, session))
     texts = [s for s in segments if s.modality == "text"]
     if keys.texts_digest(texts, salt=session.store.salt) != session.summary(work.segment_key).texts:
         raise DocumentError(CHANGED)

@@ -5,22 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
+from hilbert.stages.extract.language_codes import language_code
 from hilbert.store.types import Document, EncoderInfo, Modality
-
-_NAMES = {
-    "english": "en",
-    "eng": "en",
-    "french": "fr",
-    "fra": "fr",
-    "fre": "fr",
-    "german": "de",
-    "deu": "de",
-    "ger": "de",
-    "romanian": "ro",
-    "ron": "ro",
-    "rum": "ro",
-}
-"""Other spellings of the languages that models of few languages know."""
 
 _ALTERNATIVES: dict[Modality, str] = {"audio": "whisper-base", "text": "multilingual-minilm"}
 
@@ -50,13 +36,6 @@ def _warning(documents: Sequence[Document], info: EncoderInfo, model: KnownModel
         f" ({shares}{more}); --encoder {_ALTERNATIVES[info.modality]} knows"
         f" {_n_languages(_ALTERNATIVES[info.modality])} languages"
     )
-
-
-def language_code(language: str) -> str:
-    """``en`` of ``en``, ``en-US``, ``EN_gb``, ``eng`` or ``English``."""
-    name = language.strip().lower()
-    first = name.replace("_", "-").partition("-")[0]
-    return _NAMES.get(first, first)
 
 
 def _has(document: Document, modality: Modality) -> bool:

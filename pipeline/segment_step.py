@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +134,7 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
     with session.writer("segments", provenance.of_segments()) as writer:
         for key, work in todo.items():
             try:
-                segments = segments_of(work.document, session.options.segments)
+                segments = segments_of(work.document, config_of(work, session))
                 _check_unchanged(session, work)
             except (DocumentError, OSError) as error:
                 yield Result(key, reason_of(error))
@@ -146,6 +146,14 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
                 index.refresh()  # another extraction may have cut some of the others
             yield Result(key, is_new=is_new, summary=summary)
     index.refresh()
+
+
+def config_of(work: Work, session: Session) -> SegmentConfig:
+    """How a document is cut; the format that is forced is one of given transcripts."""
+    config = session.options.segments
+    if "transcription" in work.cut:  # its transcript was made, as Whisper's JSON
+        return replace(config, transcript_format="auto")
+    return config
 
 
 def _check_unchanged(session: Session, work: Work) -> None:

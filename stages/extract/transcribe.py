@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from hilbert.stages.extract.language_codes import language_code
 from hilbert.stages.extract.recogniser_files import WEIGHTS, RecogniserFiles
 from hilbert.stages.extract.recordings.audio import Waveform, probe, read_spans
 from hilbert.stages.extract.stretches import kept_of
@@ -187,8 +188,8 @@ class Recogniser:
         return Transcription(*detected, tuple(found))
 
     def _checked(self, language: str) -> str:
-        """Whisper's code of a language: ``en`` for ``EN`` and ``en-US``."""
-        code = language.strip().lower().replace("_", "-").split("-")[0]
+        """Whisper's code of a language: ``en`` for ``EN``, ``en-US`` and ``English``."""
+        code = language_code(language)
         known = self._model.supported_languages
         if code in known:
             return code

@@ -107,6 +107,17 @@ def test_a_transcript_out_of_step(place: Place, shift: float, how: str) -> None:
     assert place.check()["problems"] == []
 
 
+def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
+    """Read as prose there are no times; read as a table they lie behind the audio."""
+    path = place.folder / "d00.vtt"
+    rows = [f"{t}\t{t + 2}\tA\tWords of turn {t}." for t in range(900, 930, 3)]
+    path.write_text("\n".join(["start\tend\tspeaker\ttext", *rows]))
+    at = ("d00", "warning", "longer than audio")
+    assert at not in told(place.check("--quick", "--transcript-format", "plain"))
+    found = place.check("--quick", "--transcript-format", "csv", expect=3)
+    assert at in told(found)
+
+
 def test_documents_that_will_fail(place: Place) -> None:
     place.add("gone")
     (place.folder / "gone.wav").unlink()

@@ -32,6 +32,17 @@ def test_a_modality_without_one_uses_those_the_store_has(project: Project) -> No
     assert [e.info.fingerprint for e in again] == [whisper.info.fingerprint, bert.info.fingerprint]
 
 
+def test_an_option_that_no_encoder_named_uses_is_refused(project: Project) -> None:
+    whisper, bert = str(project.whisper), str(project.bert)
+    prefixed = EncoderChoice(whisper, prefix="query: ")
+    isolated = EncoderChoice(bert, context="isolated")
+    for choice, flag in ((prefixed, "--prefix"), (isolated, "--context isolated")):
+        with pytest.raises(HilbertError, match=f"{flag} is for .*none is named"):
+            choose_encoders(("audio", "text"), ExtractOptions(encoders=(choice,)), "fp32")
+    both = ExtractOptions(encoders=(prefixed, isolated))
+    assert len(choose_encoders(("audio", "text"), both, "fp32")) == 2
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("flags", ["--encoder minilm --layer 2", "--no-audio"])
 def test_status_foretells_what_a_plain_extraction_does(

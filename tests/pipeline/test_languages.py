@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.languages import language_code, language_warnings
+from hilbert.pipeline.languages import language_warnings
 from hilbert.store.types import Document, EncoderInfo, Modality
 from support.project import run
 
@@ -30,24 +30,6 @@ def corpus(*languages: str | None, audio: bool = True, text: bool = True) -> Cor
 
 def encoder(name: str, modality: Modality = "text") -> EncoderInfo:
     return EncoderInfo(name, modality, 384, "f", {"model": name})
-
-
-@pytest.mark.parametrize(
-    ("spelt", "code"),
-    [
-        ("en", "en"),
-        ("en-US", "en"),
-        ("EN_gb", "en"),
-        (" English ", "en"),
-        ("eng", "en"),
-        ("deu", "de"),
-        ("German", "de"),
-        ("sv", "sv"),
-        ("enm", "enm"),
-    ],
-)
-def test_spellings_of_a_language(spelt: str, code: str) -> None:
-    assert language_code(spelt) == code
 
 
 def test_documents_in_other_languages_are_counted_once_an_encoder() -> None:

@@ -135,6 +135,15 @@ def test_the_file_is_used_like_any_other(
     assert path.read_text() == before
 
 
+def test_a_format_that_is_forced_is_one_of_given_transcripts(
+    project: Project, model: Path, calls: Calls
+) -> None:
+    del calls
+    done = project.extract(f"--transcribe={model}", "--transcript-format", "webvtt")
+    assert (done["failed"], done["transcribed"]) == ([], 1)
+    assert segment_times(project, "audio") == [(0.0, 3.0), (4.0, 7.0)]
+
+
 def test_only_what_decides_a_transcript_makes_it_again(
     project: Project, model: Path, calls: Calls
 ) -> None:

@@ -22,7 +22,8 @@ from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 
 _NAMES = {
-    "start": ("starttime", "start", "begin", "begintime", "onset", "from", "tmin", "xmin"),
+    "start": ("starttime", "start", "begin", "begintime", "onset", "from", "tmin", "xmin",
+              "timestamp", "time"),
     "end": ("stoptime", "stop", "endtime", "end", "offset", "to", "tmax", "xmax"),
     "duration": ("duration", "dur"),
     "speaker": ("speaker", "speakerid", "speakername", "participant", "name", "who", "tier"),

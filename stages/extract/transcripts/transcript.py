@@ -49,6 +49,11 @@ _EXTENSIONS: Mapping[str, TranscriptFormat] = {
     ".tsv": "csv",
 }
 
+_NOT_READ = frozenset(
+    (".ass", ".htm", ".html", ".jsonl", ".rtf", ".sbv", ".ssa", ".stm", ".sub", ".trs", ".ttml")
+)
+"""Formats that would pass for prose, with their times and marks as words."""
+
 
 def read_transcript(path: Path, format: TranscriptFormat = "auto") -> tuple[Turn, ...]:
     """Read the turns of a transcript file.
@@ -116,6 +121,11 @@ def detect_format(text: str, name: str = "") -> TranscriptFormat:
     name : str
         The file's name in lower case. Where the content shows no format, its extension decides,
         so that a file with a fault is refused rather than read as prose.
+
+    Raises
+    ------
+    DocumentError
+        If the extension is that of a format that is not read.
     """
     value = load_whisper_json(text, insist=name.endswith(".json"))
     if value is not None:
@@ -134,7 +144,13 @@ def detect_format(text: str, name: str = "") -> TranscriptFormat:
         return "ctm"
     if looks_like_table(text):
         return "csv"
-    return _EXTENSIONS.get(PurePath(name).suffix, "plain")
+    suffix = PurePath(name).suffix
+    if suffix in _NOT_READ:
+        raise DocumentError(
+            f"the transcript is a {suffix} file, which is not read; convert it to WebVTT, or see"
+            f" --transcript-format"
+        )
+    return _EXTENSIONS.get(suffix, "plain")
 
 
 def _start_s(turn: Turn) -> float:

@@ -126,7 +126,7 @@ class TestRecogniser:
         _named().transcribe(self.PIECES, None)
         assert [asked["language"] for asked in scripted.asked] == [None, None]
 
-    @pytest.mark.parametrize("told", ["en", "EN", "en-US", "en_GB"])
+    @pytest.mark.parametrize("told", ["en", "EN", "en-US", "en_GB", "English", "eng"])
     def test_a_language_that_is_told(self, scripted: Scripted, told: str) -> None:
         found = _named().transcribe(self.PIECES, told)
         assert (found.language, found.language_probability) == ("en", 1.0)

@@ -106,6 +106,13 @@ def test_a_header_that_is_not_known(header: str, lacks: str) -> None:
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["timestamp", "Time", "time (ms)"])
+def test_one_column_of_times_is_of_starts(name: str) -> None:
+    unit = 1000 if "ms" in name else 1
+    found = turns(f"{name},speaker,text\n{unit},A,One.\n{4 * unit},B,Two three.\n")
+    assert [(turn.start_s, turn.end_s) for turn in found] == [(1.0, 4.0), (4.0, 4.8)]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.sampled_from(["", "A", "B b"]),

@@ -355,3 +355,20 @@ class TestFiles:
             turns = read_transcript(path)
             assert {turn.speaker for turn in turns} == {"D", "P"}
             assert len(turns) > 50
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", '{"start": 0, "end": 1, "text": "secret"}\n{"start": 1, "end": 2}\n'),
+        ("a.ASS", "[Script Info]\n\n[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,secret\n"),
+        ("a.stm", "rec 1 anna 0.5 1.2 <o,f0> secret words\n"),
+        ("a.rtf", "{\\rtf1\\ansi secret}"),
+    ],
+)
+def test_formats_that_are_not_read_are_no_prose(name: str, text: str) -> None:
+    with pytest.raises(DocumentError, match="file, which is not read; convert it") as error:
+        parse_transcript(text.encode(), name=name)
+    assert "secret" not in str(error.value)
+    assert parse_transcript(text.encode(), name=name, format="plain")
+    assert parse_transcript(b"WEBVTT\n\n00:01.000 --> 00:02.000\nWell.\n", name=name)
