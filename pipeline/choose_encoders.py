@@ -9,6 +9,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import (
     EncoderChoice,
     Precision,
+    PrecisionChoice,
     best_audio_precision,
     options_of,
 )
@@ -121,11 +122,25 @@ def _resolve(choice: EncoderChoice, precision: Precision) -> ResolvedEncoder:
     return resolve_encoder(choice.name, choice.options(precision))
 
 
-def store_precision(store_path: Path) -> Precision:
-    """Arithmetic of audio encoders: the store's own, or for a new one this machine's best."""
-    if format_at(store_path) is not None:
-        return cast(Precision, root_at(store_path).precision)
-    return best_audio_precision()
+def store_precision(
+    store_path: Path, wanted: PrecisionChoice = "auto", device: str = "cpu"
+) -> Precision:
+    """Arithmetic of audio encoders: the store's own; for a new one that wanted, or the best here.
+
+    Raises
+    ------
+    HilbertError
+        If the store has another than is wanted.
+    """
+    if format_at(store_path) is None:
+        return best_audio_precision(device) if wanted == "auto" else wanted
+    own = cast(Precision, root_at(store_path).precision)
+    if wanted not in ("auto", own):
+        raise HilbertError(
+            f"{store_path.name} holds recordings that were encoded in {own}; --precision {wanted}"
+            " needs another --store"
+        )
+    return own
 
 
 def precision_of(encoders: Sequence[ResolvedEncoder]) -> Precision:

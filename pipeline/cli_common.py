@@ -48,6 +48,14 @@ compile_option = click.option(
     is_flag=True,
     help="Run audio encoders through torch.compile, which takes a minute to begin with.",
 )
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic of audio encoders, decided once for a store; auto: bf16 where the hardware"
+    " has it, else fp32.",
+)
 transcribe_option = click.option(
     "--transcribe",
     "model",

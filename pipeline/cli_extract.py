@@ -133,6 +133,7 @@ from hilbert.store.feature_store import encoders_at
 @common.extract_workers_option
 @common.dask_option
 @common.compile_option
+@common.precision_option
 @click.option("--rehash", is_flag=True, help="Read every file again to see whether it changed.")
 @common.prune_option
 @common.dry_run_option
@@ -179,7 +180,7 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     drop_unwanted : bool
         Leave out, rather than refuse, encoders of a modality that is not to be encoded.
     """
-    precision = store_precision(project.store)
+    precision = store_precision(project.store, options.precision, options.device)
     if look := recall(project.corpus, project.store, options):
         encoders = choose_encoders(
             look.modalities, options, precision, known=look.known, drop_unwanted=drop_unwanted

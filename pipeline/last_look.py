@@ -28,7 +28,7 @@ from hilbert.store.standing import standing
 from hilbert.store.types import EncoderInfo, Modality
 
 _NO_MATTER = frozenset(
-    {"device", "rehash", "commit_every_s", "dry_run", "workers", "dask", "compile"}
+    {"device", "rehash", "commit_every_s", "dry_run", "workers", "dask", "compile", "precision"}
 )
 """Options that decide how or whether something is done, not whether there is something to do."""
 

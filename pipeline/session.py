@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hilbert.pipeline.plan import Inputs, Work
-from hilbert.stages.extract.encoders.base import EncoderChoice
+from hilbert.stages.extract.encoders.base import EncoderChoice, PrecisionChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.transcribe import TranscribeConfig
@@ -37,6 +37,8 @@ class ExtractOptions:
     """Encode transcripts."""
     device: str = "auto"
     """Where the encoders run: auto, cpu, cuda or mps."""
+    precision: PrecisionChoice = "auto"
+    """Arithmetic of audio encoders in a new store; auto: the best of the device."""
     compile: bool = False
     """Compile audio encoders with torch.compile; their features agree within rounding."""
     segments: SegmentConfig = field(default_factory=SegmentConfig)

@@ -10,6 +10,7 @@ from hilbert.pipeline.choose_encoders import choose_encoders
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.store.errors import HilbertError
+from hilbert.store.feature_store import open_store
 from support.project import Project, run
 
 
@@ -59,3 +60,12 @@ def test_status_foretells_what_a_plain_extraction_does(
     again = json.loads(run("extract", "--json").stdout)
     assert again["encoded"] == {"minilm": 0}
     assert again["generation"] == 1
+
+
+def test_precision_is_decided_once(project: Project) -> None:
+    project.extract("--precision", "bf16")
+    assert open_store(project.store).root.precision == "bf16"
+    assert project.extract()["segmented"] == 0
+    refused = run(*project.arguments("--precision", "fp32"))
+    assert refused.exit_code == 1
+    assert "encoded in bf16; --precision fp32 needs another --store" in refused.output

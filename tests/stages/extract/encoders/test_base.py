@@ -43,11 +43,24 @@ def test_options_are_read_back_from_an_encoder_s_record() -> None:
 
 def test_precision_follows_the_processor(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    assert best_audio_precision(cpuinfo) == "fp32"
+    assert best_audio_precision(cpuinfo=cpuinfo) == "fp32"
     cpuinfo.write_text("flags : fpu avx2 avx512f\n")
-    assert best_audio_precision(cpuinfo) == "fp32"
+    assert best_audio_precision(cpuinfo=cpuinfo) == "fp32"
     cpuinfo.write_text("flags : fpu avx2 amx_bf16 amx_tile\n")
-    assert best_audio_precision(cpuinfo) == "bf16"
+    assert best_audio_precision(cpuinfo=cpuinfo) == "bf16"
+
+
+def test_precision_follows_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : fpu avx2\n")
+    (tmp_path / "nvidiactl").touch()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for can in (True, False):
+        monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda can=can: can)
+        expected = "bf16" if can else "fp32"
+        assert best_audio_precision("auto", cpuinfo, tmp_path) == expected
+        assert best_audio_precision("cpu", cpuinfo, tmp_path) == "fp32"
+    assert best_audio_precision("auto", cpuinfo, tmp_path / "nothing") == "fp32"
 
 
 def test_features_that_are_no_numbers_make_a_failure() -> None:
