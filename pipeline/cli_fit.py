@@ -55,6 +55,13 @@ if TYPE_CHECKING:
     metavar="NAME|ROLE",
     help="Do not use the segments of this speaker or role; may be repeated.",
 )
+@option(
+    "--splits",
+    SplitConfig,
+    "kind",
+    "Repeated stratified group folds, each group tested alone, or the corpus's column split.",
+    type=click.Choice(["repeated", "leave-one-group-out", "column"]),
+)
 @option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once.")
 @option("--repeats", SplitConfig, "repeats", "How often the documents are split anew.")
 @option("--seed", SplitConfig, "seed", "Seed of splits and training.")
@@ -88,6 +95,19 @@ if TYPE_CHECKING:
 @option("--contrast-weight", ObjectiveConfig, "contrast_weight", "Weight of the alignment.")
 @option("--cka-weight", ObjectiveConfig, "cka_weight", "Weight of 1 - CKA.")
 @option("--balance-weight", ObjectiveConfig, "balance_weight", "Weight of information balance.")
+@click.option(
+    "--subgroups",
+    multiple=True,
+    metavar="COLUMN",
+    help="Tell the scores within each value of this column, too; may be repeated.",
+)
+@option(
+    "--audit/--no-audit",
+    FitSection,
+    "audit",
+    "Look for shortcuts: durations and counts alone, permuted labels, one modality, other"
+    " speakers. Takes about three times as long.",
+)
 @option("--strict/--no-strict", FitSection, "strict", "Refuse to fit if any document is left out.")
 @click.option(
     "--generation",
@@ -191,6 +211,8 @@ def fit_options(
         train=replace(project.train, device=device),
         workers=workers or n_processors(),
         strict=project.fit.strict,
+        subgroups=tuple(dict.fromkeys(project.fit.subgroups)),
+        audit=project.fit.audit,
     )
 
 

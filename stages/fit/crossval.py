@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.inner import inner_predictions
+from hilbert.stages.fit.results import Inner, Result
 from hilbert.stages.fit.retrieval import Recall, measure_recall
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
@@ -31,10 +33,13 @@ class CrossValidated:
     recalls : tuple of Recall
         How well HILBERT's embeddings find the other modality of test documents, one a fold;
         empty if HILBERT was not among the models, shorter where a fold has no pairs.
+    inner : dict
+        Model name to its predictions inside the training documents, one a fold.
     """
 
     probabilities: dict[str, Probabilities]
     recalls: tuple[Recall, ...]
+    inner: dict[str, tuple[Inner | None, ...]] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -49,27 +54,39 @@ class Model(Protocol):
     ) -> NDArray[np.float64]:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
 
+    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
+        """The same, with all else that an evaluation asks of a fold."""
+
 
 @dataclass(frozen=True)
 class HilbertModel:
-    """HILBERT as one of the models to compare."""
+    """HILBERT as one of the models to compare.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    name : str
+    inner : bool
+        Whether to predict inside the training documents, too, which costs one network more.
+    """
 
     config: TrainConfig
     name: str = "hilbert"
+    inner: bool = True
 
     def fit_predict(
         self, documents: DocumentSet, train: Index, test: Index, seed: int
     ) -> NDArray[np.float64]:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
-        return self.fit_and_recall(documents, train, test, seed)[0]
-
-    def fit_and_recall(
-        self, documents: DocumentSet, train: Index, test: Index, seed: int
-    ) -> tuple[NDArray[np.float64], Recall | None]:
-        """Probabilities of the test documents, and how well their modalities find each other."""
         model = train_hilbert(documents, train, self.config, seed=seed)
+        return model.predict_proba(documents.take(test))
+
+    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
+        """Predictions, those inside the training documents, and recall of the modalities."""
+        model = train_hilbert(documents, train, self.config, seed=seed)
+        inner = inner_predictions(documents, train, model, seed) if self.inner else None
         tested = documents.take(test)
-        return model.predict_proba(tested), measure_recall(model, tested)
+        return Result(model.predict_proba(tested), inner, measure_recall(model, tested))
 
 
 class Job(NamedTuple):
@@ -77,13 +94,6 @@ class Job(NamedTuple):
 
     model: int
     fold: int
-
-
-class Result(NamedTuple):
-    """What a job gave."""
-
-    probabilities: NDArray[np.float64]
-    recall: Recall | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +109,7 @@ class Work:
         """Do one job; its seed depends on the fold alone, never on the order."""
         fold, model = self.folds[job.fold], self.models[job.model]
         state = np.random.SeedSequence([self.seed, fold.repeat, fold.fold]).generate_state(1)
-        task = (self.documents, fold.train, fold.test, int(state[0]))
-        if isinstance(model, HilbertModel):
-            return Result(*model.fit_and_recall(*task))
-        return Result(model.fit_predict(*task), None)
+        return model.fit_fold(self.documents, fold.train, fold.test, int(state[0]))
 
 
 def cross_validate(
@@ -140,8 +147,12 @@ def cross_validate(
         model.name: tuple(found[Job(m, f)].probabilities for f in range(len(folds)))
         for m, model in enumerate(models)
     }
+    inner = {
+        model.name: tuple(found[Job(m, f)].inner for f in range(len(folds)))
+        for m, model in enumerate(models)
+    }
     recalls = (found[job].recall for job in sorted(found))
-    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None))
+    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None), inner)
 
 
 def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:
