@@ -129,6 +129,7 @@ def alone(folder: Path, name: str, hilbert: Sequence[str]) -> float:
 def measure(n_documents: int) -> None:
     folder = Path(tempfile.mkdtemp())
     os.environ["HILBERT_CACHE"] = str(folder / "cache")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled once
     hilbert = [sys.executable, "-m", "hilbert"]
     try:
         table, store = write_corpus(folder, n_documents), folder / "feats.zarr"

@@ -19,14 +19,9 @@ usage: python benchmarks/throughput.py CORPUS [--documents N] [--sentences N] [-
 """
 
 import argparse
-import contextlib
 import csv
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +32,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 import torch
+from cut import Cut, cut_documents, decode, span_of, write_table
 from numpy.typing import NDArray
+from processes import Took, load, run_python
 from transformers import AutoModel, AutoTokenizer, WhisperFeatureExtractor
 
-from hilbert.pipeline.corpus import read_corpus
-from hilbert.pipeline.segment_step import segments_of
 from hilbert.stages.extract.encoders.base import EncodeJob, EncoderOptions, best_audio_precision
 from hilbert.stages.extract.encoders.checkpoints import read_json
 from hilbert.stages.extract.encoders.layers import Layers
@@ -51,9 +46,6 @@ from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encode
 from hilbert.stages.extract.encoders.whisper_model import WhisperTower
 from hilbert.stages.extract.encoders.windows import WINDOW_SAMPLES, plan_windows
 from hilbert.stages.extract.encoders.workers import workers_for
-from hilbert.stages.extract.recordings.audio import read_spans
-from hilbert.stages.extract.segment import SegmentConfig
-from hilbert.store.types import Document, Modality, Segment, Span
 
 RATE = 16_000
 CPU = torch.device("cpu")
@@ -71,40 +63,12 @@ LONG_S, SHORT_S = 3 * 3600.0, 60.0
 AIM_SUM, AIM_LOOP, AIM_MB = 0.85, 10.0, 300
 
 
-class Took(NamedTuple):
-    """Seconds of wall time and of processor time."""
-
-    wall: float
-    cpu: float
-
-    def plus(self, other: "Took") -> "Took":
-        return Took(self.wall + other.wall, self.cpu + other.cpu)
-
-
 class Whole(NamedTuple):
     """A call of `hilbert extract`: what it took, its peak memory and what it said."""
 
     took: Took
     peak_mb: float
     report: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Documents with their segments, as `hilbert extract` cuts them."""
-
-    documents: tuple[Document, ...]
-    segments: tuple[tuple[Segment, ...], ...]
-
-    def jobs(self, modality: Modality) -> list[EncodeJob]:
-        return [
-            EncodeJob(
-                document.id,
-                tuple(s for s in segments if s.modality == modality),
-                Path(document.audio) if document.audio else None,
-            )
-            for document, segments in zip(self.documents, self.segments, strict=True)
-        ]
 
 
 @dataclass
@@ -170,19 +134,6 @@ def first_documents(corpus: Path, n: int, folder: Path) -> Path:
     return write_table(folder / "corpus.csv", rows)
 
 
-def write_table(path: Path, rows: Sequence[dict[str, str]]) -> Path:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def cut_documents(table: Path) -> Cut:
-    documents = read_corpus(table).documents
-    return Cut(documents, tuple(segments_of(d, SegmentConfig()) for d in documents))
-
-
 def n_mels_of(folder: Path) -> int:
     """Mel bins of a Whisper model."""
     return int(read_json(folder / "config.json")["num_mel_bins"])
@@ -226,12 +177,6 @@ def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     return found
 
 
-def decode(job: EncodeJob) -> list[NDArray[np.float32]]:
-    """Waveforms of a document's segments, as the encoder reads them."""
-    assert job.audio is not None
-    return list(read_spans(job.audio, plan_windows(job.segments, "packed").spans))
-
-
 def fill_windows(
     job: EncodeJob, waves: Sequence[NDArray[np.float32]]
 ) -> Iterator[NDArray[np.float32]]:
@@ -264,53 +209,6 @@ def extract(table: Path, store: Path) -> Whole:
 def start_up() -> Took:
     """A process that loads both encoders and ends."""
     return run_python("-c", _LOAD)[0]
-
-
-def run_python(*arguments: str) -> tuple[Took, float, str]:
-    """What a process took, its peak memory in MB, and what it printed."""
-    started = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        peak = Peak(process.pid)
-        assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)  # of this process alone
-        wall = time.monotonic() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(arguments[:3])} ended with exit code {process.returncode}")
-    return Took(wall, usage.ru_utime + usage.ru_stime), peak.stop(), said
-
-
-class Peak:
-    """The highest resident memory of a process, as the kernel keeps it for its own program.
-
-    The peak that `wait` returns would be no use: it begins with the memory of this process, of
-    which the other is born.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-        self._mb = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> float:
-        """The peak in MB; the process has ended."""
-        self._ended.set()
-        self._thread.join()
-        return self._mb
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            with contextlib.suppress(OSError):
-                lines = [x for x in self._status.read_text().splitlines() if "VmHWM" in x]
-                self._mb = max([self._mb, *(int(line.split()[1]) / 1024 for line in lines)])
 
 
 def plain_loop(cut: Cut, n_sentences: int) -> tuple[Took, int]:
@@ -408,16 +306,6 @@ def forever(cut: Cut) -> Iterator[tuple[NDArray[np.float32], str]]:
 def stamp(seconds: float) -> str:
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
-
-
-def span_of(segment: Segment) -> Span:
-    assert segment.start_s is not None  # as of every audio segment
-    assert segment.end_s is not None
-    return Span(segment.start_s, segment.end_s)
-
-
-def load() -> str:
-    return f"{os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":

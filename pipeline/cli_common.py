@@ -57,6 +57,14 @@ transcribe_option = click.option(
     help="Transcribe recordings that have no transcript, with whisper (tiny.en, the default),"
     " whisper-base, a CTranslate2 folder or an id; put it last, or write --transcribe=MODEL.",
 )
+no_transcribe_option = click.option(
+    "--no-transcribe",
+    "as_before",
+    flag_value=False,
+    type=bool,
+    default=True,
+    help="Transcribe nothing, though documents of the store were transcribed.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),

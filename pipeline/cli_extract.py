@@ -18,6 +18,7 @@ from hilbert.pipeline.languages import language_warnings
 from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
+from hilbert.pipeline.transcribe_alike import as_stored
 from hilbert.stages.extract.encoders.base import EncoderChoice, Pooling
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.segment import SegmentConfig
@@ -78,6 +79,7 @@ from hilbert.store.feature_store import encoders_at
     metavar="TEXT",
 )
 @common.transcribe_option
+@common.no_transcribe_option
 @option(
     "--transcribe-when",
     TranscribeConfig,
@@ -187,6 +189,7 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
             report = nothing_to_do(look, dry_run=options.dry_run)
             return Encoded(look.columns, encoders, report, look.warnings)
     corpus = read_corpus(project.corpus)
+    options = as_stored(options, corpus, project.store)
     known = encoders_at(project.store)
     encoders = choose_encoders(
         modalities_of(corpus, options), options, precision, known=known, drop_unwanted=drop_unwanted

@@ -9,8 +9,9 @@ import click
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output, fit_output, fit_words
 from hilbert.pipeline.cli_extract import encode_corpus
-from hilbert.pipeline.cli_fit import Fitted, fit_options, fit_shown, place_of
+from hilbert.pipeline.cli_fit import Fitted, fit_shown, place_of
 from hilbert.pipeline.cli_status import show_status
+from hilbert.pipeline.fit_flags import fit_options
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.project_errors import in_keys
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder

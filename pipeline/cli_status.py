@@ -17,6 +17,7 @@ from hilbert.pipeline.project_errors import in_keys
 from hilbert.pipeline.session import ExtractOptions, Session
 from hilbert.pipeline.speaker_rows import shares_of
 from hilbert.pipeline.status import STATES, StageStatus, Survey, summaries_after, survey
+from hilbert.pipeline.transcribe_alike import as_stored
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import encoders_at
 from hilbert.store.formats import format_at
@@ -50,6 +51,7 @@ class Shown(NamedTuple):
 def show_status(project: Project, options: ExtractOptions, *, as_json: bool) -> Shown:
     """Print the states of all stages of a project."""
     corpus = read_corpus(project.corpus)
+    options = as_stored(options, corpus, project.store)
     encoders = encoders_to_check(project, options, corpus)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         found = survey(session, corpus, encoders)
@@ -96,7 +98,8 @@ def fit_states(
     """States of the fits of all targets, as they will be when the store is up to date."""
     if not project.targets:
         return []
-    from hilbert.pipeline.cli_fit import fit_options, place_of
+    from hilbert.pipeline.cli_fit import place_of
+    from hilbert.pipeline.fit_flags import fit_options
     from hilbert.pipeline.fit_state import fit_state
 
     manifest, place = found.prospect, place_of(project, by_target=True)

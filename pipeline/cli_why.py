@@ -13,6 +13,7 @@ from hilbert.pipeline.corpus import Corpus, read_corpus
 from hilbert.pipeline.extract import begin
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.status import Reason, survey, why
+from hilbert.pipeline.transcribe_alike import as_stored
 from hilbert.store.types import EncoderInfo
 
 SHORT = 12
@@ -31,7 +32,7 @@ def command(document: str, as_json: bool, **_: object) -> None:
     """
     project = common.override(common.open_project())
     table = read_corpus(project.corpus)
-    options = project.extract_options()
+    options = as_stored(project.extract_options(), table, project.store)
     encoders = encoders_to_check(project, options, table)
     with begin(project.store, store_precision(project.store), dry(options)) as session:
         reasons = [*why(session, table, encoders, document)]
@@ -51,7 +52,7 @@ def _why_fitted(
     """What of the document changed since each target was fitted."""
     from hilbert.pipeline.fit_state import describe_state
 
-    options = dry(project.extract_options())
+    options = as_stored(dry(project.extract_options()), table, project.store)
     with begin(project.store, store_precision(project.store), options) as session:
         found = survey(session, table, encoders)
         states = fit_states(project, session, found, encoders)

@@ -55,10 +55,12 @@ def extract(
             outlook = look(session, corpus, infos)
             for encoder in encoders:
                 encode_works(session, encoder, outlook.works)
-            if _publish(session, infos, outlook):
-                if _is_complete(session, outlook):
-                    note_look(session, corpus, store_path, infos)
-                return report_of(session, corpus, outlook, infos, damaged)
+            lacking = _publish(session, infos, outlook)
+            if lacking is None:
+                continue
+            if not (lacking or options.dry_run or session.failures or session.store.index.damaged):
+                note_look(session, corpus, store_path, infos)
+            return report_of(session, corpus, outlook, infos, damaged)
     raise StoreError(
         f"{store_path.name} loses features while they are written; see that no"
         " `hilbert store gc` of other data runs beside it, then run the command again"
@@ -85,54 +87,54 @@ def begin(
         yield Session(store, options, digests, executor, store_path, table, *known)
 
 
-def _publish(session: Session, encoders: Mapping[str, EncoderInfo], outlook: Outlook) -> bool:
-    """Make a generation of what is stored now; False if some of it was deleted meanwhile.
+def _publish(
+    session: Session, encoders: Mapping[str, EncoderInfo], outlook: Outlook
+) -> Set[str] | None:
+    """Make a generation of what is stored now.
 
     What nothing refers to yet, another process may collect at any time. Afterwards it may not.
+
+    Returns
+    -------
+    set of str, optional
+        Keys that are still to be made; None if some that were stored are deleted meanwhile.
     """
     store = session.store
-    if session.options.dry_run:
-        return True
     store.refresh()
-    if _is_lost(session, outlook):
-        return False
+    commits, lacking = store.index.commits, store.index.lacking(keys_of(outlook.rows))
+    if session.options.dry_run:
+        return lacking
+    if lacking and _is_lost(session, outlook, lacking):
+        return None
     before = store.manifest().generation
-    rows = _stored(session, outlook.rows)
+    rows = _stored(session, outlook.rows, lacking)
     published = store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
     if published.generation == before:
-        return True  # all of it was referred to before this extraction, and stayed
+        return lacking  # all of it was referred to before this extraction, and stayed
     store.refresh()
-    return not store.index.lacking(keys_of(rows))
+    is_same = store.index.commits is commits
+    return lacking if is_same or not store.index.lacking(keys_of(rows)) else None
 
 
-def _is_lost(session: Session, outlook: Outlook) -> bool:
-    """Whether something that was found in the store or put there is gone from it.
+def _is_lost(session: Session, outlook: Outlook, lacking: Set[str]) -> bool:
+    """Whether something that was found in the store or put there is among what it lacks now.
 
     A document that failed was not encoded, but it was cut, unless its files cannot be used.
     """
-    index, failures = session.store.index, session.failures
-    if index.lacking(work.segment_key for work in outlook.works):
-        return True
-    made = (work for work in outlook.works if work.document.id not in failures)
-    wanted = set(session.done)
-    return bool(
-        index.lacking(
-            key for work in made for name, key in work.feature_keys.items() if name in wanted
+    failures, wanted = session.failures, set(session.done)
+    return any(
+        work.segment_key in lacking
+        or (
+            work.document.id not in failures
+            and any(k in lacking for name, k in work.feature_keys.items() if name in wanted)
         )
+        for work in outlook.works
     )
 
 
-def _is_complete(session: Session, outlook: Outlook) -> bool:
-    """Whether nothing is left for another call to do."""
-    index = session.store.index
-    if session.options.dry_run or session.failures or index.damaged:
-        return False
-    return not index.lacking(keys_of(outlook.rows))
-
-
-def _stored(session: Session, rows: Sequence[Row]) -> tuple[Row, ...]:
+def _stored(session: Session, rows: Sequence[Row], lacking: Set[str]) -> tuple[Row, ...]:
     """The rows without what is not in the store, and with the reason."""
-    failures, lacking = session.failures, session.store.index.lacking(keys_of(rows))
+    failures = session.failures
     if not failures and not lacking:
         return tuple(rows)
     return tuple(_without(row, lacking, failures.get(row.id)) for row in rows)

@@ -19,10 +19,10 @@ from hilbert.pipeline.run_directory import (
     finished_run,
     run_folder,
 )
-from hilbert.pipeline.run_transcribe import transcription_of
 from hilbert.pipeline.speaker_notes import Share, describe_shares
 from hilbert.pipeline.speaker_rows import shares_of, without_silenced
 from hilbert.pipeline.speakers import SpeakerChoice
+from hilbert.pipeline.transcribe_alike import transcription_of
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.split_kinds import check_splits, split_components

@@ -31,10 +31,10 @@ from hilbert.pipeline.run_directory import (
     read_run,
     write_csv,
 )
-from hilbert.pipeline.run_transcribe import transcribe_again
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.speaker_rows import shares_of, silenced_reason
 from hilbert.pipeline.speakers import SpeakerChoice, choice_from_json
+from hilbert.pipeline.transcribe_alike import transcribe_again
 from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder

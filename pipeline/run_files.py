@@ -127,6 +127,7 @@ def _folds(fitted: Fitted) -> dict[str, Any]:
                 "test": [ids[i] for i in f.test],
                 # with these and those of `test` left out, the others are trained on
                 "unused": [ids[i] for i in _unused(f, len(ids))],
+                "n_train": len(f.train),
             }
             for f in fitted.folds
         ],

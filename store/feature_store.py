@@ -21,6 +21,7 @@ from hilbert.store.manifest import (
     Manifest,
     Row,
     generations,
+    latest_encoders,
     latest_manifest,
     merge,
     read_manifest,
@@ -58,7 +59,7 @@ def encoders_at(path: str | Path) -> dict[str, EncoderInfo]:
     if format_at(Path(path)) is None:
         return {}
     files, form, _ = _find(Path(path))
-    return dict(latest_manifest(Records(files, form)).encoders)
+    return latest_encoders(Records(files, form))
 
 
 def root_at(path: str | Path) -> Root:
@@ -136,6 +137,13 @@ class FeatureStore:
     @cached_property
     def _rows(self) -> dict[str, Row]:
         return {row.id: row for row in self._latest.rows}
+
+    def _take(self, latest: Manifest | None) -> None:
+        """Know another latest manifest from now on; None if it is to be read."""
+        for name in ("_latest", "_rows"):
+            self.__dict__.pop(name, None)
+        if latest is not None:
+            self.__dict__["_latest"] = latest
 
     def manifest(self, generation: int | None = None) -> Manifest:
         """The latest manifest, or a numbered one; generation 0 stands for an empty store."""
@@ -218,8 +226,7 @@ class FeatureStore:
             self.check_there()
         known = self.__dict__.get("_latest")  # a generation never changes
         if known is not None and generations(self.records)[-1:] != [known.generation]:
-            for name in ("_latest", "_rows"):
-                self.__dict__.pop(name, None)
+            self._take(None)
 
     def _place(self, key: str | None) -> Place:
         place = None if key is None else self.index.find(key)
@@ -322,9 +329,9 @@ class FeatureStore:
                 write_manifest(self.records, new)
             except FileExistsError:
                 continue
-            self.refresh()
-            if self._latest.generation == new.generation:
-                return self._latest
+            if generations(self.records)[-1:] == [new.generation]:
+                self._take(new)
+                return new
             # else another writer went on from it, or from a generation that was not seen
 
 

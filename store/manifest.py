@@ -9,14 +9,16 @@ The table is a JSON document, column by column: it reads faster than Parquet
 would (docs/decisions.md has the numbers) and needs no further library.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import StoreError
 from hilbert.store.records import Records
 from hilbert.store.types import EncoderInfo
+
+T = TypeVar("T")
 
 FOLDER = "manifests"
 ATTEMPTS = 4
@@ -114,7 +116,6 @@ def write_manifest(records: Records, manifest: Manifest) -> None:
     records.put(document_name(manifest.generation), _to_json(manifest))
 
 
-@many_objects()
 def read_manifest(records: Records, generation: int) -> Manifest:
     """Read a generation.
 
@@ -123,8 +124,13 @@ def read_manifest(records: Records, generation: int) -> Manifest:
     StoreError
         If there is no such generation, or it is damaged.
     """
+    return _read(records, generation, _from_json)
+
+
+@many_objects()
+def _read(records: Records, generation: int, understand: Callable[[Any], T]) -> T:
     try:
-        return _from_json(records.get(document_name(generation)))
+        return understand(records.get(document_name(generation)))
     except FileNotFoundError:
         known = ", ".join(map(str, generations(records))) or "none"
         raise StoreError(f"the store has no generation {generation}; it has: {known}") from None
@@ -143,13 +149,28 @@ def latest_manifest(records: Records) -> Manifest:
     StoreError
         If it is damaged.
     """
+    return _latest(records, _from_json) or Manifest(0)
+
+
+def latest_encoders(records: Records) -> dict[str, EncoderInfo]:
+    """Encoders of the latest generation, without making its rows; none where there is none.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged.
+    """
+    return _latest(records, _encoders) or {}
+
+
+def _latest(records: Records, understand: Callable[[Any], T]) -> T | None:
     while numbers := generations(records):
         try:
-            return read_manifest(records, numbers[-1])
+            return _read(records, numbers[-1], understand)
         except StoreError:
             if generations(records)[-1:] == numbers[-1:]:
                 raise  # else it was collected since it was listed, as a newer one came
-    return Manifest(0)
+    return None
 
 
 def document_name(generation: int) -> str:
@@ -182,8 +203,11 @@ def _from_json(body: Mapping[str, Any]) -> Manifest:
             strict=True,
         )
     )
-    encoders = {name: EncoderInfo(**info) for name, info in body["encoders"].items()}
-    return Manifest(body["generation"], rows, encoders)
+    return Manifest(body["generation"], rows, _encoders(body))
+
+
+def _encoders(body: Mapping[str, Any]) -> dict[str, EncoderInfo]:
+    return {name: EncoderInfo(**info) for name, info in body["encoders"].items()}
 
 
 def _across(table: Mapping[str, Sequence[Any]], n_rows: int) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,8 @@ class TranscribeConfig:
     """Arithmetic of the recogniser; float16 needs a GPU, int8 is faster on most processors."""
     transcripts_dir: Path | None = None
     """Folder of the transcripts that are made; beside the store, feats.transcripts, unless set."""
+    as_before: bool = True
+    """Without a model: transcribe as documents of the store were, where there are such."""
 
     def __post_init__(self) -> None:
         if self.model is not None and not self.model:

@@ -53,11 +53,14 @@ class CrossAttention(nn.Module):
     width, heads : int
     time_bias : bool
         Whether attention depends on the distance in time.
+    crosses : bool
+        Without it nothing is attended to, and the feed-forward is all there is (ablation).
     """
 
-    def __init__(self, width: int, heads: int, time_bias: bool) -> None:
+    def __init__(self, width: int, heads: int, time_bias: bool, *, crosses: bool = True) -> None:
         super().__init__()
         self.heads = heads
+        self.crosses = crosses
         self.bias = TimeBias(heads) if time_bias else None
         self.norm_query = nn.LayerNorm(width)
         self.norm_key = nn.LayerNorm(width)
@@ -87,11 +90,10 @@ class CrossAttention(nn.Module):
         -------
         Tensor of shape (n_documents, n_own, width)
         """
-        keys = self.norm_key(other_x)
-        found, _ = self.attend(
-            self.norm_query(x), keys, keys, attn_mask=self._scores(own, other), need_weights=False
-        )
-        x = x + found
+        if self.crosses:
+            keys, scores = self.norm_key(other_x), self._scores(own, other)
+            query = self.norm_query(x)
+            x = x + self.attend(query, keys, keys, attn_mask=scores, need_weights=False)[0]
         fed: Tensor = x + self.feed(x)
         return fed
 

@@ -17,7 +17,6 @@ from hilbert.stages.fit.crossval import HilbertModel, Model
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, is_present
 from hilbert.stages.fit.intervals import LEVEL, nan_mean
 from hilbert.stages.fit.metrics import auc_by_class
-from hilbert.stages.fit.results import Result
 from hilbert.stages.fit.splits import Fold, make_folds
 from hilbert.store.types import MODALITIES
 
@@ -79,10 +78,6 @@ class Permuted:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
         labels = permuted_labels(documents, self.seed)
         return self.model.fit_predict(documents.with_labels(labels), train, test, seed)
-
-    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
-        """The same; there is no threshold worth choosing."""
-        return Result(self.fit_predict(documents, train, test, seed))
 
 
 def metadata_models(metadata: Metadata) -> list[Logistic]:

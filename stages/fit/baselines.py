@@ -39,10 +39,6 @@ class Majority:
         counts = np.bincount(labels[labels != MISSING], minlength=documents.n_classes)
         return np.tile(counts / counts.sum(), (len(test), 1))
 
-    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
-        """The same; there is no threshold to choose."""
-        return Result(self.fit_predict(documents, train, test, seed))
-
 
 @dataclass(frozen=True, eq=False)
 class Logistic:

@@ -48,6 +48,8 @@ class ModelConfig:
     """Attention hops of each pooling (Lin et al. 2017)."""
     pooling: Pooling = "statistics"
     """Mean and deviation under the attention weights, or the mean alone."""
+    cross_attention: bool = True
+    """Let the segments of each modality attend to those of the other (ablation: not)."""
     time_bias: bool = True
     """Let segments attend by their distance in time, where both times are known."""
     experts: int = 4

@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.inner import inner_predictions
 from hilbert.stages.fit.results import Inner, Result
 from hilbert.stages.fit.retrieval import Recall, measure_recall
+from hilbert.stages.fit.shared import Shared, receive, share
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
 
@@ -54,8 +55,13 @@ class Model(Protocol):
     ) -> NDArray[np.float64]:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
 
+
+@runtime_checkable
+class FoldModel(Model, Protocol):
+    """A model that tells more of a fold than its predictions."""
+
     def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
-        """The same, with all else that an evaluation asks of a fold."""
+        """Predictions of the test documents, and what else an evaluation asks for."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,10 @@ class Work:
         """Do one job; its seed depends on the fold alone, never on the order."""
         fold, model = self.folds[job.fold], self.models[job.model]
         state = np.random.SeedSequence([self.seed, fold.repeat, fold.fold]).generate_state(1)
-        return model.fit_fold(self.documents, fold.train, fold.test, int(state[0]))
+        task = (self.documents, fold.train, fold.test, int(state[0]))
+        if isinstance(model, FoldModel):
+            return model.fit_fold(*task)
+        return Result(model.fit_predict(*task))
 
 
 def cross_validate(
@@ -162,19 +171,22 @@ def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, R
         return
     # spawn: a forked process hangs in the OpenMP threads that torch started before
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (work,)) as pool:
+    with (
+        share(work) as shared,
+        ProcessPoolExecutor(workers, context, _start_worker, (shared,)) as pool,
+    ):
         futures = {pool.submit(_run_in_worker, job): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
 _worker_run: Callable[[Job], Result]
-"""Set once in each worker process, so that documents travel once and not with every job."""
+"""Set once in each worker process, so that documents do not travel with every job."""
 
 
-def _start_worker(work: Work) -> None:
+def _start_worker(shared: Shared) -> None:
     global _worker_run
-    _worker_run = work.run
+    _worker_run = receive(shared).run
 
 
 def _run_in_worker(job: Job) -> Result:

@@ -136,4 +136,6 @@ def _pooling(config: ModelConfig) -> AttentivePooling:
 
 
 def _cross(config: ModelConfig) -> CrossAttention:
-    return CrossAttention(config.width, config.heads, config.time_bias)
+    return CrossAttention(
+        config.width, config.heads, config.time_bias, crosses=config.cross_attention
+    )

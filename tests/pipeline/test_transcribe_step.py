@@ -229,6 +229,27 @@ def test_a_project_says_it_once(
     assert given["segment"]["state"] == "current"
 
 
+def test_a_call_that_does_not_say_it_transcribes_as_before(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.extract(f"--transcribe={model}", "--beam-size", "2", "--language", "en")
+    before = segment_times(project, "audio")
+    assert taken(calls) == ["audio"]
+    refused = run(*project.arguments())
+    assert refused.exit_code == 1
+    assert "transcribed with recogniser, which is not found here" in refused.output
+    monkeypatch.chdir(model.parent)
+    assert project.extract("--dry-run")["segmented"] == 0
+    done = project.extract()
+    assert (done["transcribed"], done["segmented"], taken(calls)) == (0, 0, [])
+    assert segment_times(project, "audio") == before
+    corpus = str(project.folder / "corpus.jsonl")
+    status = run("status", corpus, "--store", str(project.store), "--json")
+    assert "audio" not in json.loads(status.stdout.splitlines()[-1])["not_current"]["segment"]
+    assert project.extract("--no-transcribe")["segmented"] == 1
+    assert segment_times(project, "audio") != before
+
+
 def test_the_store_holds_no_words_and_only_the_owner_reads_them(
     project: Project, model: Path, calls: Calls
 ) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hilbert.store import collect, feature_store, manifest
+from hilbert.store import collect, feature_store
 from hilbert.store import verify as verify_module
 from hilbert.store.commits import write_commit
 from hilbert.store.compact import compact
 from hilbert.store.feature_store import FeatureStore, create_store, open_store
 from hilbert.store.manifest import Manifest, Row, document_name
+from hilbert.store.records import Records
 from hilbert.store.references import pin
 from hilbert.store.verify import Finding, verify
 from support.stores import fill
@@ -130,15 +131,15 @@ def test_a_generation_that_is_collected_while_a_store_is_opened(
 ) -> None:
     fill(store, ("d1",))
     reader = open_store(store.files.root)
-    read = manifest.read_manifest
+    get = Records.get
 
-    def too_late(*args: Any) -> Manifest:
+    def too_late(records: Records, name: str) -> Any:
         monkeypatch.undo()
         fill(open_store(store.files.root), IDS)
         collect.collect(open_store(store.files.root), older_than_s=0)
-        return read(*args)
+        return get(records, name)
 
-    monkeypatch.setattr(manifest, "read_manifest", too_late)
+    monkeypatch.setattr(Records, "get", too_late)
     assert reader.documents() == IDS
 
 

@@ -30,6 +30,7 @@ from hilbert.stages.extract.encoders.layers import Layers
 from hilbert.stages.extract.encoders.sentence_folder import SentenceRecipe, read_recipe
 from hilbert.stages.extract.encoders.sources import hub_folder, known_folder, local_folder
 from hilbert.stages.extract.encoders.windows import GAP_S, SAMPLING_RATE, WINDOW_S
+from hilbert.store.bulk import many_objects
 from hilbert.store.errors import HilbertError
 from hilbert.store.keys import digest
 from hilbert.store.types import EncoderInfo, Modality
@@ -94,6 +95,7 @@ def resolve_encoder(name: str, options: EncoderOptions) -> ResolvedEncoder:
     return resolve(model, config, replace(options, layer=layers.option), tensors)
 
 
+@many_objects()
 def load_encoder(
     resolved: ResolvedEncoder, *, device: str = "auto", compile: bool = False
 ) -> Encoder:

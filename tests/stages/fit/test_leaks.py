@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hilbert.stages.fit.baselines import make_baselines
-from hilbert.stages.fit.crossval import HilbertModel, Model
+from hilbert.stages.fit.crossval import HilbertModel, Job, Model, Work
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.results import Result
@@ -98,8 +98,8 @@ def test_no_statistic_of_a_test_fold_crosses_over(kind: str) -> None:
     assert rows.any()
     assert not rows.all()
     for before, after in zip(models(DOCUMENTS), models(other), strict=True):
-        a = before.fit_fold(DOCUMENTS, fold.train, fold.test, 7)
-        b = after.fit_fold(other, fold.train, fold.test, 7)
+        a = Work(DOCUMENTS, [fold], [before], 7).run(Job(0, 0))
+        b = Work(other, [fold], [after], 7).run(Job(0, 0))
         assert np.array_equal(a.probabilities[rows], b.probabilities[rows]), before.name
         if before.name == "majority":
             continue

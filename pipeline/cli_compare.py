@@ -1,0 +1,66 @@
+"""Flags of `hilbert compare`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hilbert.pipeline import cli_common as common
+
+if TYPE_CHECKING:
+    from hilbert.pipeline.compare_runs import Comparison
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, type=common.PATH, metavar="RUN RUN ...")
+@click.option("--model", default="hilbert", show_default=True, help="The model of each run.")
+@common.json_option
+def command(runs: tuple[Path, ...], model: str, as_json: bool) -> None:
+    """Compare runs that were evaluated on the same folds with the first of them.
+
+    Differences are those of the macro AUC, fold by fold, with the interval of the corrected
+    resampled t-test.
+    """
+    from hilbert.pipeline.compare_runs import compare_runs
+
+    found = compare_runs(runs, model)
+    if as_json:
+        common.print_json(comparison_as_json(found))
+    else:
+        echo_comparison(found)
+
+
+def comparison_as_json(found: "Comparison") -> dict[str, Any]:
+    """The object that ``--json`` prints."""
+    first, *others = found.models
+    return {
+        "target": found.target,
+        "folds_digest": found.folds_digest,
+        "reference": asdict(first),
+        "others": [
+            {**asdict(model), "difference": asdict(difference)}
+            for model, difference in zip(others, found.differences, strict=True)
+        ],
+    }
+
+
+def echo_comparison(found: "Comparison") -> None:
+    """Print a table of the models, the first of them the reference."""
+    width = max(len(model.name) for model in found.models) + 2
+    click.echo(f"{found.target}: macro AUC, and difference from {found.models[0].name}")
+    for model, difference in zip(found.models, (None, *found.differences), strict=True):
+        low, high = model.auc_macro_ci
+        line = f"{model.name:<{width}}{_number(model.auc_macro)} [{_number(low)}, {_number(high)}]"
+        if difference is not None:
+            line += (
+                f"   {difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+                f"  p = {difference.p_value:.2g}"
+            )
+        click.echo(line.rstrip())
+    if found.differences and not any(d.low > 0 or d.high < 0 for d in found.differences):
+        click.echo("No difference is told from zero.")
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None or value != value else f"{value:.3f}"

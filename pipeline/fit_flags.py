@@ -1,0 +1,165 @@
+"""Flags of every command that evaluates models on folds: what is fitted, how, and where it runs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hilbert.pipeline import cli_common as common
+from hilbert.pipeline.cli_common import option
+from hilbert.pipeline.processors import n_processors
+from hilbert.pipeline.project import FitSection, Project
+from hilbert.pipeline.speakers import EVERYONE, folded
+from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
+from hilbert.store.errors import FitError
+
+if TYPE_CHECKING:
+    from hilbert.pipeline.fit_plan import FitOptions
+
+_FLAGS: tuple[Callable[..., Any], ...] = (
+    option(
+        "--store",
+        Project,
+        "store",
+        "The feature store to fit from; nothing else is read.",
+        type=common.PATH,
+    ),
+    click.option("--target", metavar="COLUMN", help="Label column; needed if there are several."),
+    click.option(
+        "--encoder",
+        "names",
+        multiple=True,
+        metavar="NAME",
+        help="Use the features of this encoder only; may be repeated.",
+    ),
+    click.option(
+        "--speakers",
+        multiple=True,
+        metavar="NAME|ROLE",
+        help="Use the segments of this speaker, or of this role (participant, interviewer) only;"
+        " may be repeated.  [default: everyone]",
+    ),
+    click.option(
+        "--drop-speakers",
+        multiple=True,
+        metavar="NAME|ROLE",
+        help="Do not use the segments of this speaker or role; may be repeated.",
+    ),
+    option(
+        "--splits",
+        SplitConfig,
+        "kind",
+        "Repeated stratified group folds, each group tested alone, or the corpus's column split.",
+        type=click.Choice(["repeated", "leave-one-group-out", "column"]),
+    ),
+    option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once."),
+    option("--repeats", SplitConfig, "repeats", "How often the documents are split anew."),
+    option("--seed", SplitConfig, "seed", "Seed of splits and training."),
+    option(
+        "--epochs",
+        TrainConfig,
+        "epochs",
+        "Passes over the documents, at most.  [default: 20, or twice --min-steps if that is"
+        " longer]",
+        type=int,
+    ),
+    option("--min-steps", TrainConfig, "min_steps", "Steps at least, unless --epochs end before."),
+    option("--batch-size", TrainConfig, "batch_size", "Documents of a step."),
+    option("--lr", TrainConfig, "lr", "Largest learning rate."),
+    option("--weight-decay", TrainConfig, "weight_decay", "Decoupled weight decay."),
+    option("--patience", TrainConfig, "patience", "Epochs without a better held-out loss; 0: all."),
+    option("--seeds-averaged", TrainConfig, "seeds_averaged", "Networks averaged in every fit."),
+    option(
+        "--objective",
+        TrainConfig,
+        "phases",
+        "All terms at once, or first the alignment.",
+        type=click.Choice(["joint", "align-then-classify"]),
+    ),
+    option(
+        "--contrast",
+        ObjectiveConfig,
+        "contrast",
+        "Align each modality with the joint embedding, or the two directly.",
+        type=click.Choice(["reciprocal", "direct"]),
+    ),
+    option("--contrast-weight", ObjectiveConfig, "contrast_weight", "Weight of the alignment."),
+    option("--cka-weight", ObjectiveConfig, "cka_weight", "Weight of 1 - CKA."),
+    option("--balance-weight", ObjectiveConfig, "balance_weight", "Weight of information balance."),
+    option(
+        "--strict/--no-strict", FitSection, "strict", "Refuse to fit if any document is left out."
+    ),
+    click.option(
+        "--generation",
+        type=click.IntRange(1),
+        help="Fit from this generation of the store, as it was.  [default: the latest]",
+    ),
+    common.workers_option,
+    common.device_option,
+)
+
+
+def fit_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator that gives a command all of these flags, which `flagged_fit` reads."""
+    for flag in reversed(_FLAGS):
+        command = flag(command)
+    return command
+
+
+def flagged_fit() -> "tuple[Project, FitOptions]":
+    """What the flags of this call and the project file say together."""
+    flags = click.get_current_context().params
+    project = _with_flags(common.open_project(), flags["names"])
+    if flags["speakers"] or flags["drop_speakers"]:
+        project = _with_speakers(project, flags["speakers"], flags["drop_speakers"])
+    target = flags["target"] or _only_target(project)
+    options = fit_options(project, target, device=flags["device"], workers=flags["workers"])
+    return project, replace(options, generation=flags["generation"])
+
+
+def fit_options(
+    project: Project, target: str | None, *, device: str, workers: int | None
+) -> "FitOptions":
+    """Options of the fit of one target of a project."""
+    from hilbert.pipeline.fit_plan import FitOptions
+
+    return FitOptions(
+        target=target,
+        encoders=project.fit.encoders,
+        speakers=project.speaker_choice(),
+        splits=project.splits,
+        train=replace(project.train, device=device),
+        workers=workers or n_processors(),
+        strict=project.fit.strict,
+        subgroups=tuple(dict.fromkeys(project.fit.subgroups)),
+        audit=project.fit.audit,
+    )
+
+
+def _with_flags(project: Project, names: tuple[str, ...]) -> Project:
+    objective = common.override(project.train.objective)
+    train = replace(project.train, objective=objective)
+    return replace(
+        project,
+        store=common.override(project).store,
+        splits=common.override(project.splits),
+        train=common.override(train),
+        fit=replace(common.override(project.fit), encoders=names or project.fit.encoders),
+    )
+
+
+def _with_speakers(project: Project, keep: tuple[str, ...], drop: tuple[str, ...]) -> Project:
+    """The choice of the flags instead of the file's; ``everyone`` undoes the file's."""
+    keep = () if [*map(folded, keep)] == [EVERYONE] else keep
+    return replace(project, fit=replace(project.fit, speakers=keep, drop_speakers=drop))
+
+
+def _only_target(project: Project) -> str | None:
+    """The target of a project that has one; without any, the store's columns tell."""
+    if len(project.targets) > 1:
+        raise FitError(
+            f"the project has the targets {', '.join(project.targets)}; choose one with"
+            f" --target {project.targets[0]}, or fit them all with `{common.in_project('run')}`"
+        )
+    return project.targets[0] if project.targets else None

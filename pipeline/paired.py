@@ -1,0 +1,174 @@
+"""Models on the folds of one fit, each kept as soon as it was evaluated.
+
+A folder holds one JSON file a model: the key of what it depends on, its probabilities in every
+fold and its scores. A model whose file has the right key is not evaluated again, so that a
+comparison that was stopped goes on where it was.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hilbert.pipeline.compare_runs import Comparison, Scored, compare_models
+from hilbert.pipeline.documents import load_features
+from hilbert.pipeline.fit_plan import FitOptions, FitPlan, fit_key, split_column
+from hilbert.pipeline.run_directory import finished_run, read_json, write_json
+from hilbert.pipeline.run_files import plain
+from hilbert.stages.device import choose_device
+from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.crossval import Model, cross_validate
+from hilbert.stages.fit.dataset import DocumentSet, check_features
+from hilbert.stages.fit.metrics import evaluate
+from hilbert.stages.fit.split_kinds import folds_of, is_pooled
+from hilbert.stages.fit.splits import Fold, folds_digest
+from hilbert.store.feature_store import FeatureStore
+from hilbert.store.references import pinned
+
+Step = Callable[[int, int], None]
+"""Called with the number of fits done and the number of all."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model that is compared.
+
+    Attributes
+    ----------
+    name : str
+        Also of its file.
+    key : str
+        Of all that its scores depend on.
+    model : Model
+    """
+
+    name: str
+    key: str
+    model: Model
+
+
+def key_of(plan: FitPlan, train: TrainConfig, **more: Any) -> str:
+    """Key of what a fit's plan would give with other options of training.
+
+    Without `more`, and with the plan's own options, it is the key of the fit itself.
+    """
+    components = asdict(train)
+    for name in ("device", "threads"):
+        components.pop(name)
+    return fit_key({**plan.components, "train": components, **more})
+
+
+def compare_variants(
+    store: FeatureStore,
+    plan: FitPlan,
+    options: FitOptions,
+    variants: Sequence[Variant],
+    folder: Path,
+    *,
+    step: Step | None = None,
+) -> Comparison:
+    """Evaluate models on the same folds and compare them with the first.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    plan : FitPlan
+        Which documents of the store, and the folds of which fit.
+    options : FitOptions
+    variants : sequence of Variant
+        The first is what the others are compared with.
+    folder : Path
+        Where each is kept.
+    step : callable, optional
+    """
+    folds = folds_of(plan.documents, options.splits, split_column(plan.rows))
+    found = {v.name: _kept(v, folder, plan) for v in variants}
+    lacking = [v for v in variants if found[v.name] is None]
+    if lacking:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with pinned(store.records, plan.generation, plan.key):
+            documents = read_documents(store, plan)
+            for n_done, variant in enumerate(lacking):
+                _evaluate(variant, documents, folds, options, folder,
+                          _nth(step, n_done, len(lacking)))  # fmt: skip
+                found[variant.name] = _kept(variant, folder, plan)
+    digest = folds_digest(folds, plan.documents.ids)
+    scored = [_scored(name, scores) for name, scores in found.items() if scores is not None]
+    return compare_models(plan.target, digest, scored, folds)
+
+
+def read_documents(store: FeatureStore, plan: FitPlan) -> DocumentSet:
+    """The documents of a plan with their features, all of which are sound."""
+    documents = load_features(store, plan.documents, plan.rows, plan.encoders, plan.speakers)
+    check_features(documents)
+    return documents
+
+
+def n_lacking(plan: FitPlan, variants: Sequence[Variant], folder: Path) -> int:
+    """How many of the models are not evaluated yet."""
+    return sum(_kept(variant, folder, plan) is None for variant in variants)
+
+
+def on_device(train: TrainConfig) -> TrainConfig:
+    """The options with the device that they mean here."""
+    return replace(train, device=choose_device(train.device))
+
+
+def _evaluate(
+    variant: Variant,
+    documents: DocumentSet,
+    folds: Sequence[Fold],
+    options: FitOptions,
+    folder: Path,
+    progress: Step | None,
+) -> None:
+    """Score one model on all folds and keep what came of it."""
+    found = cross_validate(
+        documents,
+        folds,
+        [variant.model],
+        seed=options.splits.seed,
+        workers=options.workers,
+        progress=progress,
+    )
+    (parts,) = found.probabilities.values()
+    scores = evaluate(
+        documents.labels,
+        documents.groups,
+        documents.classes,
+        folds,
+        parts,
+        pooled=is_pooled(options.splits),
+    )
+    content = {
+        "name": variant.name,
+        "key": variant.key,
+        "metrics": asdict(scores),
+        "probabilities": [p.tolist() for p in parts],
+    }
+    write_json(_place(folder, variant), plain(content))
+
+
+def _kept(variant: Variant, folder: Path, plan: FitPlan) -> Mapping[str, Any] | None:
+    """Scores of a model that was evaluated before, here or as the fit's own run."""
+    content = read_json(_place(folder, variant))
+    if content.get("key") == variant.key:
+        return dict(content["metrics"])
+    if variant.key == plan.key and finished_run(plan.run_dir, plan.key) is not None:
+        return read_json(plan.run_dir / "metrics.json").get("hilbert")
+    return None
+
+
+def _scored(name: str, scores: Mapping[str, Any]) -> Scored:
+    return Scored(name, scores["auc_macro"], scores["auc_macro_ci"], scores["auc_folds"])
+
+
+def _place(folder: Path, variant: Variant) -> Path:
+    return folder / f"{variant.name}.json"
+
+
+def _nth(step: Step | None, n_done: int, n_all: int) -> Step | None:
+    """Progress of one of several models of as many fits each."""
+    if step is None:
+        return None
+    return lambda done, total: step(n_done * total + done, n_all * total)

@@ -1,0 +1,109 @@
+"""`hilbert ablate` and `hilbert tune`: models on the folds of a fit, kept as they are evaluated."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hilbert.pipeline import paired
+from hilbert.stages.fit.ablations import ABLATIONS
+from support.fits import QUICK, make_store
+from support.project import run
+
+ONLY = ("--only", "mean-pooling", "--only", "no-cross-attention")
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    make_store(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return ["--store", "feats.zarr", "--target", "mood", *QUICK]
+
+
+def last(*arguments: str) -> Any:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the models that are evaluated from now on."""
+    names: list[str] = []
+    real = paired.cross_validate
+
+    def counted(documents: Any, folds: Any, models: Any, **more: Any) -> Any:
+        names.extend(model.name for model in models)
+        return real(documents, folds, models, **more)
+
+    monkeypatch.setattr(paired, "cross_validate", counted)
+    return names
+
+
+def n_trials(journal: Path) -> int:
+    """Trials that a search began."""
+    return sum(json.loads(line)["op_code"] == 4 for line in journal.read_text().splitlines())
+
+
+def test_variants_are_evaluated_once(arguments: list[str], evaluated: list[str]) -> None:
+    assert last("ablate", *arguments, *ONLY, "--dry-run")["to_evaluate"] == 3
+    assert not Path("runs").exists()
+    found = last("ablate", *arguments, *ONLY)
+    assert evaluated == ["hilbert", "no-cross-attention", "mean-pooling"]
+    assert found["reference"]["name"] == "hilbert"
+    assert [other["name"] for other in found["others"]] == evaluated[1:]
+    Path(found["folder"], "mean-pooling.json").unlink()
+    evaluated.clear()
+    assert last("ablate", *arguments, *ONLY)["others"] == found["others"]
+    assert evaluated == ["mean-pooling"]
+    evaluated.clear()
+    last("ablate", *arguments, *ONLY, "--lr", "0.01")
+    assert len(evaluated) == 3
+
+
+def test_the_whole_is_the_run_s_if_there_is_one(arguments: list[str], evaluated: list[str]) -> None:
+    fitted = last("fit", *arguments)
+    found = last("ablate", *arguments, "--only", "no-contrast")
+    assert evaluated == ["no-contrast"]
+    assert found["reference"]["auc_macro"] == fitted["models"]["hilbert"]["auc_macro"]
+    assert found["folds_digest"] == fitted["folds_digest"]
+
+
+def test_every_variant_is_another_model(arguments: list[str]) -> None:
+    """Each trains; and each but those that this data cannot show gives other probabilities."""
+    found = last("ablate", *arguments, "--lr", "0.01")
+    folder = Path(found["folder"])
+    made = {name: (folder / f"{name}.json").read_text() for name in ("hilbert", *ABLATIONS)}
+    probabilities = {
+        name: json.dumps(json.loads(text)["probabilities"]) for name, text in made.items()
+    }
+    assert len(set(probabilities.values())) == len(probabilities)
+
+
+def test_a_variant_that_is_none(arguments: list[str]) -> None:
+    found = run("ablate", *arguments, "--contrast-weight", "0", "--only", "no-contrast")
+    assert found.exit_code == 1
+    assert "no-contrast is no different from what is fitted" in found.output
+
+
+def test_a_search_goes_on_where_it_was(arguments: list[str], evaluated: list[str]) -> None:
+    pytest.importorskip("optuna", reason="Optuna is not installed: pip install '.[tune]'")
+    found = last("tune", *arguments, "--trials", "2")
+    assert evaluated == ["hilbert", "tuned"]
+    journals = sorted(Path(found["folder"], "searches").glob("*.journal"))
+    assert len(journals) == 7  # of six folds, and of all documents
+    before = [n_trials(journal) for journal in journals]
+    assert before == [2] * 7
+    Path(found["folder"], "tuned.json").unlink()
+    evaluated.clear()
+    again = last("tune", *arguments, "--trials", "2")
+    assert evaluated == ["tuned"]
+    assert again == found
+    assert [n_trials(journal) for journal in journals] == before
+    told = run("tune", *arguments, "--trials", "2").stdout
+    section = tomllib.loads(told[told.index("[train]") :])["train"]
+    assert section["lr"] == pytest.approx(found["chosen"]["train"]["lr"], rel=1e-3)
+    Path("hilbert.toml").write_text('store = "feats.zarr"\n' + told[told.index("[train]") :])
+    assert run("fit", "--target", "mood", "--dry-run").exit_code == 0

@@ -1,0 +1,90 @@
+"""Search of options: inside the training documents, reproducible, and able to find something."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hilbert.stages.fit import tuning
+from hilbert.stages.fit.budget import Budget
+from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.tuning import TunedHilbert, chosen_values
+from hilbert.store.errors import FitError
+from support.synthetic import make_documents, small_config
+
+pytest.importorskip("optuna", reason="Optuna is not installed: pip install '.[tune]'")
+
+DOCUMENTS = make_documents(36, per_group=2)
+TRAIN, TEST = np.arange(24), np.arange(24, 36)
+
+
+def search(score, folder: Path, trials: int = 12, seed: int = 0) -> TrainConfig:
+    return tuning._search(small_config(), score, Budget(trials), folder / "a.journal", seed)
+
+
+def test_it_finds_what_is_better(tmp_path: Path) -> None:
+    def score(config: TrainConfig) -> float:
+        return -abs(config.model.dropout - 0.3) - abs(np.log10(config.lr) + 3)
+
+    found = search(score, tmp_path, trials=30)
+    assert score(found) > max(score(small_config()), -0.15)
+
+
+def test_the_given_options_stay_where_nothing_is_better(tmp_path: Path) -> None:
+    given = small_config(weight_decay=10.0)
+    found = tuning._search(
+        given, lambda c: float(c.lr == given.lr), Budget(4), tmp_path / "a.journal", 0
+    )
+    assert chosen_values(found)["train"] == chosen_values(given)["train"]
+
+
+def test_stopping_changes_nothing(tmp_path: Path) -> None:
+    def score(config: TrainConfig) -> float:
+        return config.model.dropout - config.lr
+
+    whole = search(score, tmp_path / "whole")
+
+    calls = 0
+
+    def stopped(config: TrainConfig) -> float:
+        nonlocal calls
+        calls += 1
+        if calls % 4 == 0:
+            raise KeyboardInterrupt
+        return score(config)
+
+    for _ in range(10):
+        try:
+            found = search(stopped, tmp_path / "parts")
+        except KeyboardInterrupt:
+            continue
+        break
+    assert found == whole
+
+
+def test_the_test_documents_change_no_choice(tmp_path: Path) -> None:
+    labels = DOCUMENTS.labels.copy()
+    labels[TEST] = 1 - labels[TEST]
+    chosen = [
+        TunedHilbert(small_config(epochs=1), Budget(2), tmp_path / name).choose(d, TRAIN, 0)
+        for name, d in (("a", DOCUMENTS), ("b", DOCUMENTS.with_labels(labels)))
+    ]
+    assert chosen[0] == chosen[1]
+    p = TunedHilbert(small_config(epochs=1), Budget(2), tmp_path / "a").fit_predict(
+        DOCUMENTS, TRAIN, TEST, 0
+    )
+    assert p.shape == (12, 2)
+
+
+def test_time_ends_a_search(tmp_path: Path) -> None:
+    calls = []
+    tuning._search(small_config(), lambda c: float(len(calls) or calls.append(c) or 0),
+                   Budget(50, minutes=1e-9), tmp_path / "a.journal", 0)  # fmt: skip
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("values", "message"), [({"trials": 0}, "--trials"),
+                                                 ({"minutes": -1.0}, "--minutes")])  # fmt: skip
+def test_a_budget_of_nothing(values: dict[str, float], message: str) -> None:
+    with pytest.raises(FitError, match=message):
+        Budget(**values)
