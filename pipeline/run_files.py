@@ -169,7 +169,7 @@ def _out_of_fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     for model, parts in fitted.found.probabilities.items():
         averaged = out_of_fold(fitted.folds, parts, documents.n_documents)
         for i, row in enumerate(averaged):
-            if documents.labels[i] != MISSING:
+            if documents.labels[i] != MISSING and not np.isnan(row).any():  # and was tested
                 name = [documents.ids[i], documents.groups[i], label_of(documents, i)]
                 yield [model, *name, *row.tolist()]
 

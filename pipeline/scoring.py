@@ -98,6 +98,6 @@ def score_all(
         tested = np.concatenate([fold.test for fold in folds])
         weights = group_weights(documents.groups, tested, RESAMPLES, seed=0)
         for name, parts in found.probabilities.items():
-            units = pool_folds(folds, parts) if pooled else (folds, parts)
-            draws[name] = auc_draws(documents.labels, *units, weights)
+            units, scores = pool_folds(folds, parts) if pooled else (folds, parts)
+            draws[name] = auc_draws(documents.labels, units, scores, weights)
     return Scored(metrics, draws, tuple(folds), pooled)

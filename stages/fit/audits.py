@@ -168,8 +168,9 @@ def _chance(scores: Matrix) -> Chance:
 def permuted_labels(documents: DocumentSet, seed: int) -> NDArray[np.int64]:
     """Labels dealt out anew, those of a group staying together as far as sizes allow.
 
-    The labels of whole groups, in a new order of groups, are laid over the documents in the old
-    one. So labels hang together within groups as they did, and each class stays as frequent.
+    The labels of whole groups, in a new order of groups and of the documents within each, are
+    laid over the documents in the old one. So labels hang together within groups as they did,
+    and each class stays as frequent.
 
     Returns
     -------
@@ -178,9 +179,10 @@ def permuted_labels(documents: DocumentSet, seed: int) -> NDArray[np.int64]:
     """
     known = np.flatnonzero(documents.labels != MISSING)
     _, which = np.unique(np.asarray(documents.groups)[known], return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(which.max() + 1)[which]
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(which.max() + 1)[which]
     labels = documents.labels.copy()
-    old, new = np.argsort(which, kind="stable"), np.argsort(shuffled, kind="stable")
+    old, new = np.argsort(which, kind="stable"), np.lexsort((rng.random(len(known)), shuffled))
     labels[known[old]] = documents.labels[known[new]]
     return labels
 

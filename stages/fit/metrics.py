@@ -224,7 +224,8 @@ def _pooled_scores(labels: Labels, probabilities: Scores) -> dict[str, float]:
         # the mean recall; `balanced_accuracy_score` is the same, but warns of absent classes
         "balanced_accuracy": recall_score(labels, decided, labels=found, average="macro"),
         "macro_f1": f1_score(labels, decided, labels=found, average="macro", zero_division=0.0),
-        "mcc": matthews_corrcoef(labels, decided),
+        # which it warns of where all is, and is called, one class
+        "mcc": matthews_corrcoef(labels, decided) if len({*labels, *decided}) > 1 else 0.0,
         "brier": brier_score(labels, probabilities),
     }
 

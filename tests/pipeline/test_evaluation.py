@@ -161,6 +161,8 @@ class TestSplits:
         (fold,) = json.loads((tmp_path / "run/folds.json").read_text())["folds"]
         assert fold["test"] == [f"d{i:02d}" for i in range(12)]
         assert "paired bootstrap over groups" in found["verdict"]["sentence"]
+        predicted = (tmp_path / "run/predictions.csv").read_text().splitlines()
+        assert len(predicted) == 1 + 5 * 12  # documents that train only have none
 
     def test_a_group_on_both_sides_is_named(self, tmp_path: Path) -> None:
         column: list[str | None] = ["test" if i < 11 else "train" for i in range(N)]
@@ -174,7 +176,7 @@ class TestSplits:
     def test_the_split_is_no_target(self, tmp_path: Path) -> None:
         column: list[str | None] = ["test" if i < 12 else "train" for i in range(N)]
         store = make_store(tmp_path, split=column)
-        assert plan_fit_of(store, FitOptions(), RunPlace(tmp_path)).target == "mood"
+        assert plan_fit_of(store, FitOptions(), RunPlace(tmp_path / "run")).target == "mood"
         done = run("fit", "--store", str(store.files.root), "--target", "split")
         assert "no column 'split'; its label columns: mood" in done.stderr
 

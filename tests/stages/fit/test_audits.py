@@ -84,7 +84,6 @@ class TestPermutedLabels:
         assert not np.array_equal(found, permuted_labels(documents, 4))
 
     def test_a_model_is_at_chance_and_a_leak_is_not(self) -> None:
-        """A document twice, in two groups: what no honest split can part."""
         base = make_baselines(DOCUMENTS)[-1]
         trials = [Permuted(base, seed) for seed in range(12)]
         found = cross_validate(DOCUMENTS, FOLDS, trials).probabilities
