@@ -92,7 +92,7 @@ def metadata_models(metadata: Metadata) -> list[Logistic]:
         return []
     every = Logistic(METADATA, np.stack([column for _, column in varied], axis=1))
     alone = [Logistic(f"{METADATA}: {name}", column[:, None]) for name, column in varied]
-    return [every, *(alone if len(alone) > 1 else ())]
+    return [every, *alone]
 
 
 def single_modality(documents: DocumentSet) -> dict[str, DocumentSet]:

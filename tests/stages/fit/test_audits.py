@@ -58,7 +58,8 @@ class TestMetadata:
 
     def test_columns_that_are_the_same_everywhere_are_no_models(self) -> None:
         values = np.stack([np.full(60, 3.0), np.full(60, np.nan), np.arange(60.0)], 1)
-        assert [m.name for m in metadata_models(Metadata(("a", "b", "c"), values))] == ["metadata"]
+        names = [m.name for m in metadata_models(Metadata(("a", "b", "c"), values))]
+        assert names == ["metadata", "metadata: c"]
         assert metadata_models(Metadata(("a",), values[:, :1])) == []
         assert put_in_words(SEEING, {}, {}, {}, {}).notes == (
             "Durations and counts are the same in all documents.",
