@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     FitSection,
     "audit",
     "Look for shortcuts: durations and counts alone, permuted labels, one modality, other"
-    " speakers. Takes about three times as long.",
+    " speakers. Takes two to four times as long.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run-dir.")
 @common.dry_run_option

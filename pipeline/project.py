@@ -52,7 +52,7 @@ class FitSection:
     subgroups: tuple[str, ...] = ()
     """Columns within each of whose values scores are told, too."""
     audit: bool = False
-    """Look for shortcuts by which the label could be told; takes about three times as long."""
+    """Look for shortcuts by which the label could be told; takes two to four times as long."""
 
 
 @dataclass(frozen=True, slots=True)
