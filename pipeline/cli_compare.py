@@ -10,6 +10,7 @@ from hilbert.pipeline import cli_common as common
 
 if TYPE_CHECKING:
     from hilbert.pipeline.compare_runs import Comparison
+    from hilbert.stages.fit.compare import Difference
 
 
 @click.command("compare")
@@ -53,13 +54,17 @@ def echo_comparison(found: "Comparison") -> None:
         low, high = model.auc_macro_ci
         line = f"{model.name:<{width}}{_number(model.auc_macro)} [{_number(low)}, {_number(high)}]"
         if difference is not None:
-            line += (
-                f"   {difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
-                f"  p = {difference.p_value:.2g}"
-            )
+            line += f"   {difference.mean:+.3f} {_interval(difference)}"
         click.echo(line.rstrip())
     if found.differences and not any(d.low > 0 or d.high < 0 for d in found.differences):
         click.echo("No difference is told from zero.")
+
+
+def _interval(difference: "Difference") -> str:
+    if difference.low != difference.low:
+        return "without an interval, as it takes two folds that test two classes"
+    low, high, p = difference.low, difference.high, difference.p_value
+    return f"[{low:+.3f}, {high:+.3f}]  p = {p:.2g}"
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import fit_output
 from hilbert.pipeline.fit_flags import fit_flags, flagged_fit
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.project import Project
+from hilbert.pipeline.project import FitSection, Project
 
 if TYPE_CHECKING:
     from hilbert.pipeline.fit_plan import FitOptions, FitPlan, RunPlace
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     "--run-dir",
     type=common.PATH,
     help="Where the run is written.  [default: runs/TARGET-KEY]",
+)
+@click.option(
+    "--subgroups",
+    multiple=True,
+    metavar="COLUMN",
+    help="Tell the scores within each value of this column, too; may be repeated.",
+)
+@common.option(
+    "--audit/--no-audit",
+    FitSection,
+    "audit",
+    "Look for shortcuts: durations and counts alone, permuted labels, one modality, other"
+    " speakers. Takes two to four times as long.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run-dir.")
 @common.dry_run_option

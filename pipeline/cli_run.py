@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from hilbert.pipeline import cli_common as common
-from hilbert.pipeline import extract_output, fit_output
+from hilbert.pipeline import extract_output, fit_output, fit_words
 from hilbert.pipeline.cli_extract import encode_corpus
 from hilbert.pipeline.cli_fit import Fitted, fit_shown, place_of
 from hilbert.pipeline.cli_status import show_status
@@ -98,6 +98,8 @@ def _echo(target: str, run: Fitted) -> None:
     if run.was_there:
         click.echo(f"{target}: the run in {run.run_dir} is up to date.")
         click.echo(run.summary["verdict"]["sentence"])
+        for line in fit_words.findings(run.summary):
+            click.echo(line)
     else:
         fit_output.echo(run.run_dir, run.summary)
 

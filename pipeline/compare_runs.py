@@ -96,6 +96,8 @@ def compare_models(
     target: str, folds_digest: str, models: Sequence[Scored], folds: Sequence[Fold]
 ) -> Comparison:
     """Compare models that were scored on the same folds with the first of them."""
+    if len(models[0].auc_folds) < len(folds):  # all folds of a repeat were ranked together
+        folds = folds[: len(models[0].auc_folds)]
     differences = (
         corrected_t_test(other.auc_folds, models[0].auc_folds, folds) for other in models[1:]
     )

@@ -14,7 +14,7 @@ from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.keys import canonical
-from hilbert.store.manifest import Manifest, Row
+from hilbert.store.manifest import SPLIT_COLUMN, Manifest, Row
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import MODALITIES, EncoderInfo, Features, Modality
 
@@ -56,7 +56,8 @@ def choose_target(manifest: Manifest, target: str | None) -> str:
     FitError
         If there is no such column, or none is named and several could be meant.
     """
-    columns = list(dict.fromkeys(name for row in manifest.rows for name in row.columns))
+    present = dict.fromkeys(name for row in manifest.rows for name in row.columns)
+    columns = [name for name in present if name != SPLIT_COLUMN]
     if target is not None:
         if target not in columns:
             known = ", ".join(columns) or "none"

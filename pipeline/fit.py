@@ -4,7 +4,7 @@ Reads the store alone: no audio, no transcript, no encoder.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -13,18 +13,27 @@ from typing import Any
 
 import numpy as np
 
+from hilbert.pipeline.audit import AuditPlan, Trial, audit_as_json, plan_audit
 from hilbert.pipeline.documents import FitDocuments, describe_gaps, load_features
-from hilbert.pipeline.fit_plan import FitOptions, FitPlan, RunPlace, plan_fit_of
+from hilbert.pipeline.fit_plan import (
+    FitOptions,
+    FitPlan,
+    RunPlace,
+    plan_fit_of,
+    split_column,
+    subgroup_columns,
+)
 from hilbert.pipeline.report import has_report, write_report
 from hilbert.pipeline.run_directory import INPUTS_FILE, new_run, read_run, write_json
 from hilbert.pipeline.run_files import Fitted, write_run
+from hilbert.pipeline.scoring import score_all
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
-from hilbert.stages.fit.compare import judge
-from hilbert.stages.fit.crossval import HilbertModel, cross_validate
+from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import check_features
-from hilbert.stages.fit.metrics import evaluate
-from hilbert.stages.fit.splits import make_folds
+from hilbert.stages.fit.split_kinds import folds_of, is_pooled
+from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.subgroups import subgroup_scores
 from hilbert.stages.fit.train import train_hilbert
 from hilbert.store.errors import FitError, StoreError
 from hilbert.store.feature_store import FeatureStore
@@ -100,34 +109,79 @@ def _fit_plan(store: FeatureStore, plan: FitPlan, options: FitOptions, step: Ste
     chosen = FitDocuments(documents, plan.rows, plan.encoders, plan.left_out,
                           plan.segments, plan.transcribe)  # fmt: skip
     train = replace(options.train, device=choose_device(options.train.device))
-    return _fit(chosen, plan.target, replace(options, train=train), step)
+    options = replace(options, train=train)
+    folds = folds_of(documents, options.splits, split_column(plan.rows))
+    audit = plan_audit(store, plan, options, documents, folds) if options.audit else None
+    return _fit(chosen, plan.target, options, folds, audit, step)
 
 
-def _fit(chosen: FitDocuments, target: str, options: FitOptions, step: Step | None) -> Fitted:
-    documents = chosen.documents
-    folds = make_folds(documents.labels, documents.groups, options.splits)
-    models = [HilbertModel(options.train), *make_baselines(documents)]
-    n_fits = len(models) * len(folds) + 1
+def _fit(
+    chosen: FitDocuments,
+    target: str,
+    options: FitOptions,
+    folds: Sequence[Fold],
+    audit: AuditPlan | None,
+    step: Step | None,
+) -> Fitted:
+    documents, pooled = chosen.documents, is_pooled(options.splits)
+    own = Trial(documents, folds, [HilbertModel(options.train), *make_baselines(documents)])
+    trials = [own] if audit is None else [own, *audit.trials, audit.permuted]
+    steps = _Steps(step, sum(trial.n_fits for trial in trials) + 1)
+    found = [_cross_validate(trial, options, steps) for trial in trials]
+    scored = score_all(documents, folds, found[0], pooled=pooled)
+    model = train_hilbert(
+        documents, np.arange(documents.n_documents), options.train, seed=options.splits.seed
+    )
+    steps.advance(1)
+    probabilities = found[0].probabilities
+    return Fitted(
+        target,
+        chosen,
+        tuple(folds),
+        found[0],
+        scored.metrics,
+        scored.verdict(),
+        model,
+        options.splits.kind,
+        scored.differences(),
+        {
+            name: subgroup_scores(documents, folds, probabilities, values, pooled=pooled)
+            for name, values in subgroup_columns(chosen.rows, options).items()
+        },
+        None if audit is None else audit_as_json(audit, scored, found),
+    )
+
+
+def _cross_validate(trial: Trial, options: FitOptions, steps: "_Steps") -> CrossValidated:
     try:
         found = cross_validate(
-            documents,
-            folds,
-            models,
+            trial.documents,
+            trial.folds,
+            trial.models,
             seed=options.splits.seed,
             workers=options.workers,
-            progress=None if step is None else lambda done, _: step(done, n_fits),
+            progress=steps.reach,
         )
     except BrokenProcessPool:
         raise FitError(
             "a worker process was stopped, perhaps for memory; try fewer --workers"
         ) from None
-    metrics = {
-        name: evaluate(documents.labels, documents.groups, documents.classes, folds, parts)
-        for name, parts in found.probabilities.items()
-    }
-    everyone = np.arange(documents.n_documents)
-    model = train_hilbert(documents, everyone, options.train, seed=options.splits.seed)
-    if step is not None:
-        step(n_fits, n_fits)
-    verdict = judge(metrics, folds)
-    return Fitted(target, chosen, folds, found, metrics, verdict, model)
+    steps.advance(trial.n_fits)
+    return found
+
+
+class _Steps:
+    """Progress over several cross-validations."""
+
+    def __init__(self, step: Step | None, n_fits: int) -> None:
+        self._step, self._n_fits, self._done = step, n_fits, 0
+
+    def reach(self, done: int, _: int) -> None:
+        """So many fits of the present cross-validation are done."""
+        if self._step is not None:
+            self._step(self._done + done, self._n_fits)
+
+    def advance(self, n_fits: int) -> None:
+        """Go on to the next, after so many fits."""
+        self._done += n_fits
+        self.reach(0, 0)

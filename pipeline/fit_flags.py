@@ -46,6 +46,13 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         metavar="NAME|ROLE",
         help="Do not use the segments of this speaker or role; may be repeated.",
     ),
+    option(
+        "--splits",
+        SplitConfig,
+        "kind",
+        "Repeated stratified group folds, each group tested alone, or the corpus's column split.",
+        type=click.Choice(["repeated", "leave-one-group-out", "column"]),
+    ),
     option("--folds", SplitConfig, "folds", "Parts of a repeat, each tested once."),
     option("--repeats", SplitConfig, "repeats", "How often the documents are split anew."),
     option("--seed", SplitConfig, "seed", "Seed of splits and training."),
@@ -125,6 +132,8 @@ def fit_options(
         train=replace(project.train, device=device),
         workers=workers or n_processors(),
         strict=project.fit.strict,
+        subgroups=tuple(dict.fromkeys(project.fit.subgroups)),
+        audit=project.fit.audit,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilbert.pipeline import cli_common as common
+from hilbert.pipeline import fit_words
 
 if TYPE_CHECKING:
     from hilbert.pipeline.fit_plan import FitPlan
@@ -17,19 +18,24 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
              "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
-    found["speakers"] = summary.get("speakers")  # which runs of before did not have
+    for name in ("speakers", "splits", "differences", "subgroups", "audit"):
+        found[name] = summary.get(name)  # which runs of before did not have
     return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
 
 
 def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
     """Print the verdict first, then the scores, warnings and where the run is."""
     click.echo(summary["verdict"]["sentence"])
+    for line in fit_words.findings(summary):
+        click.echo(line)
     click.echo()
     speakers = f"; speakers: {summary['speakers_named']}" if summary.get("speakers") else ""
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
                f" {summary['folds']} folds{speakers}")  # fmt: skip
     click.echo(_table(summary["models"]))
     for line in _details(summary["models"]):
+        click.echo(line)
+    for line in fit_words.details(summary):
         click.echo(line)
     if recall := summary["recall"]:
         click.echo(f"\nHeld out, HILBERT finds a document's text from its audio and back in"

@@ -25,17 +25,21 @@ from hilbert.pipeline.speakers import SpeakerChoice
 from hilbert.pipeline.transcribe_alike import transcription_of
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.splits import check_classes
+from hilbert.stages.fit.split_kinds import check_splits, split_components
+from hilbert.stages.fit.subgroups import check_subgroups
 from hilbert.store import keys
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
-from hilbert.store.manifest import Manifest, Row
+from hilbert.store.manifest import SPLIT_COLUMN, Manifest, Row
 from hilbert.store.references import keys_of_row
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
 FIT_VERSION = 2
 """Raised when a fit gives other numbers for the same documents and options."""
+
+AUDIT_VERSION = 1
+"""Raised when an audit tries something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class FitOptions:
     """Refuse to fit when documents are left out."""
     generation: int | None = None
     """Generation of the store to fit from, instead of the latest."""
+    subgroups: tuple[str, ...] = ()
+    """Columns within each of whose values scores are told, too."""
+    audit: bool = False
+    """Look for shortcuts by which the label could be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +180,9 @@ def plan_fit(
         options.speakers,
         {info.modality for info in encoders},
     )
-    warnings = (*heard, *check_classes(documents, options.splits))
+    warnings = (*heard, *check_splits(documents, options.splits, split_column(rows)))
+    for name, values in subgroup_columns(rows, options).items():
+        check_subgroups(name, values)
     if "id" in documents.classes:
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     segments = segment_options(rows, summaries)
@@ -204,6 +214,16 @@ def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> Fi
     return plan
 
 
+def split_column(rows: Sequence[Row]) -> tuple[str | None, ...]:
+    """What the corpus's column split says of each document."""
+    return tuple(row.columns.get(SPLIT_COLUMN) for row in rows)
+
+
+def subgroup_columns(rows: Sequence[Row], options: FitOptions) -> dict[str, tuple[str | None, ...]]:
+    """Values of the columns of subgroups, one a document."""
+    return {name: tuple(row.columns.get(name) for row in rows) for name in options.subgroups}
+
+
 def fit_components(
     rows: Sequence[Row],
     summaries: Mapping[str, SegmentSummary],
@@ -219,9 +239,11 @@ def fit_components(
     train = asdict(options.train)
     for name in ("device", "threads"):
         train.pop(name)
+    given = (*options.subgroups, *([SPLIT_COLUMN] if options.splits.kind == "column" else []))
     documents = {
         row.id: {
             "label": row.columns.get(target),
+            **({"columns": {name: row.columns.get(name) for name in given}} if given else {}),
             "group": row.group,
             "segments": summaries[row.id].content if row.id in summaries else None,
             "features": {info.name: row.feature_keys.get(info.name) for info in encoders},
@@ -233,7 +255,9 @@ def fit_components(
         "target": target,
         "documents": documents,
         **chosen,
-        "splits": asdict(options.splits),
+        **({"subgroups": sorted(options.subgroups)} if options.subgroups else {}),
+        **({"audit": AUDIT_VERSION} if options.audit else {}),
+        "splits": split_components(options.splits),
         "train": train,
         "version": FIT_VERSION,
     }

@@ -24,6 +24,7 @@ from hilbert.stages.extract.encoders.base import ENCODE_VERSION
 from hilbert.store import keys
 from hilbert.store.cache import cache_folder, write_whole
 from hilbert.store.file_digests import Stamp, digest_file, stamp_of
+from hilbert.store.manifest import ROW_VERSION
 from hilbert.store.standing import standing
 from hilbert.store.types import EncoderInfo, Modality
 
@@ -132,7 +133,7 @@ def _terms(options: ExtractOptions) -> str:
     """Digest of what decides, besides files and encoders, whether there is anything to do."""
     wanted = {name: value for name, value in asdict(options).items() if name not in _NO_MATTER}
     del wanted["transcribe"]
-    versions = [hilbert.__version__, keys.SEGMENT_VERSION, ENCODE_VERSION]
+    versions = [hilbert.__version__, keys.SEGMENT_VERSION, ENCODE_VERSION, ROW_VERSION]
     return keys.digest("terms", [versions, wanted])
 
 

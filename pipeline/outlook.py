@@ -12,7 +12,7 @@ from hilbert.pipeline.session import SegmentedWork, Session
 from hilbert.pipeline.transcribe_step import with_components, with_transcripts
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError
-from hilbert.store.manifest import Row
+from hilbert.store.manifest import SPLIT_COLUMN, Row
 from hilbert.store.types import Document, EncoderInfo
 
 
@@ -92,14 +92,21 @@ def _rows(session: Session, corpus: Corpus, works: Sequence[SegmentedWork]) -> t
 
 def _row(session: Session, document: Document, work: SegmentedWork | None) -> Row:
     """The manifest's row of a document, with the keys of all its features."""
-    group = document.group or document.id
+    group, columns = document.group or document.id, _columns(document)
     if work is not None:
-        return Row(document.id, group, document.columns, work.segment_key, work.feature_keys)
+        return Row(document.id, group, columns, work.segment_key, work.feature_keys)
     former = session.former.get(document.id)
     if former is None or not (_is_absent(document.audio) or _is_absent(document.transcript)):
-        return Row(document.id, group, document.columns)
+        return Row(document.id, group, columns)
     # its input is missing, what is stored of it is not
-    return former._replace(group=group, columns=document.columns)
+    return former._replace(group=group, columns=columns)
+
+
+def _columns(document: Document) -> Mapping[str, str | None]:
+    """What a fit may ask for: labels, and on which side of a given split the document is."""
+    if document.split is None:
+        return document.columns
+    return {**document.columns, SPLIT_COLUMN: document.split}
 
 
 def _is_absent(path: str | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hilbert.pipeline.compare_runs import Comparison, Scored, compare_models
 from hilbert.pipeline.documents import load_features
-from hilbert.pipeline.fit_plan import FitOptions, FitPlan, fit_key
+from hilbert.pipeline.fit_plan import FitOptions, FitPlan, fit_key, split_column
 from hilbert.pipeline.run_directory import finished_run, read_json, write_json
 from hilbert.pipeline.run_files import plain
 from hilbert.stages.device import choose_device
@@ -20,7 +20,8 @@ from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import Model, cross_validate
 from hilbert.stages.fit.dataset import DocumentSet, check_features
 from hilbert.stages.fit.metrics import evaluate
-from hilbert.stages.fit.splits import Fold, folds_digest, make_folds
+from hilbert.stages.fit.split_kinds import folds_of, is_pooled
+from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.references import pinned
 
@@ -80,7 +81,7 @@ def compare_variants(
         Where each is kept.
     step : callable, optional
     """
-    folds = make_folds(plan.documents.labels, plan.documents.groups, options.splits)
+    folds = folds_of(plan.documents, options.splits, split_column(plan.rows))
     found = {v.name: _kept(v, folder, plan) for v in variants}
     lacking = [v for v in variants if found[v.name] is None]
     if lacking:
@@ -131,7 +132,14 @@ def _evaluate(
         progress=progress,
     )
     (parts,) = found.probabilities.values()
-    scores = evaluate(documents.labels, documents.groups, documents.classes, folds, parts)
+    scores = evaluate(
+        documents.labels,
+        documents.groups,
+        documents.classes,
+        folds,
+        parts,
+        pooled=is_pooled(options.splits),
+    )
     content = {
         "name": variant.name,
         "key": variant.key,

@@ -49,6 +49,10 @@ class FitSection:
     """Speakers or roles whose segments are not used."""
     strict: bool = False
     """Refuse to fit if any document is left out."""
+    subgroups: tuple[str, ...] = ()
+    """Columns within each of whose values scores are told, too."""
+    audit: bool = False
+    """Look for shortcuts by which the label could be told; takes two to four times as long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The stage after the fit: figures and a page of a run, drawn from the run's files alone.
 
 ========================  ==================================================================
-figures/*.png             ROC curves, confusion matrix, losses
+figures/*.png             ROC curves, confusion matrix, reliability, losses
 report.html               a page of its own with the verdict, the scores and the figures
 report.json               the key under which they were drawn
 ========================  ==================================================================
@@ -14,16 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hilbert.pipeline import fit_words
 from hilbert.pipeline.run_directory import damaged, read_json, read_run, write_json, write_text
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Raised when a report of the same run looks different."""
 
 KEY_FILE = "report.json"
 PAGE = "report.html"
 FIGURES = ("figures/roc.png", "figures/confusion.png", "figures/losses.png")
+RELIABILITY = "figures/reliability.png"
+"""Only of runs that know it."""
 
 
 def report_key(run_key: str) -> str:
@@ -46,7 +49,8 @@ def write_report(run_dir: Path) -> Path:
         If there is no run, or a file of it is damaged.
     """
     from hilbert.stages.report.figures import draw_confusion, draw_losses, draw_roc
-    from hilbert.stages.report.page import make_page
+    from hilbert.stages.report.page import Words, make_page
+    from hilbert.stages.report.reliability import draw_reliability
 
     run = read_run(run_dir)
     try:
@@ -60,7 +64,14 @@ def write_report(run_dir: Path) -> Path:
     draw_roc(roc, labels, probabilities, run["classes"], title)
     draw_confusion(confusion, labels, probabilities, run["classes"], title)
     draw_losses(losses, curves, f"{run['target']}: final model")
-    write_text(run_dir / PAGE, make_page(run, (roc, confusion, losses)))
+    figures = [roc, confusion, losses]
+    own = read_json(run_dir / "metrics.json").get("hilbert", {})
+    if own.get("reliability"):
+        figures.insert(2, run_dir / RELIABILITY)
+        draw_reliability(run_dir / RELIABILITY, own["reliability"], title)
+    differences = [fit_words.difference(found) for found in run.get("differences") or ()]
+    words = Words(fit_words.findings(run), tuple(fit_words.details(run)), differences)
+    write_text(run_dir / PAGE, make_page(run, figures, words))
     write_json(run_dir / KEY_FILE, {"key": report_key(run["key"])})
     return run_dir / PAGE
 

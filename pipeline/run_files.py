@@ -1,13 +1,14 @@
 """The files of a run directory: what each holds and how it is written.
 
 ========================  ==================================================================
-run.json                  summary: target, verdict, scores of every model, what it was made of
+run.json                  summary: target, verdict, scores of every model and subgroup, their
+                          differences, the audit, what it was made of
 config.json               every option
 inputs.json               what the run's key is made of
-folds.json                test documents of each fold, and their digest
+folds.json                test and unused documents of each fold, and the digest of all
 fold_predictions.csv      probabilities of every model for every test document of every fold
 predictions.csv           the same, averaged over the repeats: out-of-fold predictions
-metrics.json              every score of every model, by fold and by class
+metrics.json              every score of every model, by fold and by class, and its reliability
 losses.csv                loss terms of the final model by network and epoch
 model.safetensors         weights of the final model, its standardisation included
 environment.json          versions and machine
@@ -17,7 +18,7 @@ environment.json          versions and machine
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments
 from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, seal_run, write_csv, write_json
+from hilbert.pipeline.scoring import in_short
 from hilbert.stages.fit.compare import Verdict
 from hilbert.stages.fit.crossval import CrossValidated
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
@@ -33,18 +35,6 @@ from hilbert.stages.fit.metrics import Metrics, out_of_fold
 from hilbert.stages.fit.retrieval import Recall
 from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.stages.fit.trained import TrainedModel
-
-SHORT = (
-    "auc_macro",
-    "auc_macro_ci",
-    "undefined_folds",
-    "balanced_accuracy",
-    "auprc_macro",
-    "prevalence_macro",
-    "auprc_class",
-    "prevalence_class",
-)
-"""Scores that stand in ``run.json`` and in the table at the terminal."""
 
 PACKAGES = ("hilbert-speech", "numpy", "scikit-learn", "scipy", "torch", "zarr")
 
@@ -60,6 +50,10 @@ class Fitted:
     metrics: Mapping[str, Metrics]
     verdict: Verdict
     model: TrainedModel
+    splits: str = "repeated"
+    differences: Sequence[Mapping[str, Any]] = ()
+    subgroups: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] | None = None
 
 
 def write_run(
@@ -102,14 +96,15 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "encoders": [asdict(info) for info in fitted.chosen.encoders],
         "segments": dict(fitted.chosen.segments),
         "transcribe": fitted.chosen.transcribe,
+        "splits": fitted.splits,
         "folds": len(fitted.folds),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
         "verdict": asdict(fitted.verdict),
         "recall": _recall(fitted.found.recalls),
-        "models": {
-            name: {score: getattr(metrics, score) for score in SHORT}
-            for name, metrics in fitted.metrics.items()
-        },
+        "models": {name: in_short(metrics) for name, metrics in fitted.metrics.items()},
+        "differences": fitted.differences,
+        "subgroups": fitted.subgroups,
+        "audit": fitted.audit,
     }
 
 
@@ -130,11 +125,19 @@ def _folds(fitted: Fitted) -> dict[str, Any]:
                 "repeat": f.repeat,
                 "fold": f.fold,
                 "test": [ids[i] for i in f.test],
+                # with these and those of `test` left out, the others are trained on
+                "unused": [ids[i] for i in _unused(f, len(ids))],
                 "n_train": len(f.train),
             }
             for f in fitted.folds
         ],
     }
+
+
+def _unused(fold: Fold, n_documents: int) -> list[int]:
+    """Documents neither trained on nor tested: those without a label of a tested group."""
+    used = {*fold.train.tolist(), *fold.test.tolist()}
+    return [i for i in range(n_documents) if i not in used]
 
 
 def _write_predictions(folder: Path, fitted: Fitted) -> None:
@@ -166,7 +169,7 @@ def _out_of_fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     for model, parts in fitted.found.probabilities.items():
         averaged = out_of_fold(fitted.folds, parts, documents.n_documents)
         for i, row in enumerate(averaged):
-            if documents.labels[i] != MISSING:
+            if documents.labels[i] != MISSING and not np.isnan(row).any():  # and was tested
                 name = [documents.ids[i], documents.groups[i], label_of(documents, i)]
                 yield [model, *name, *row.tolist()]
 

@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 FOLDER = "manifests"
 ATTEMPTS = 4
+ROW_VERSION = 2
+"""Raised when a row is made to hold more of the same corpus; 2: its column split."""
+SPLIT_COLUMN = "split"
+"""The one reserved column of the corpus that stands among the columns of a row; no target."""
 _SINGLE = ("id", "group", "segment_key", "failure")
 
 

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, is_present
+from hilbert.stages.fit.results import Inner, Result
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.store.types import MODALITIES, Features, Modality
 
@@ -55,25 +56,32 @@ class Logistic:
 
     def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
+        return self.fit_fold(documents, train, test, seed).probabilities
+
+    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
+        """Predictions, and those of the inner splits under the penalty that they chose."""
         known = train[documents.labels[train] != MISSING]
         # the matrices are small: threads of BLAS would cost more than they bring
         with threadpool_limits(1):
-            C = self._choose(documents, known, seed)
-            return self._path(documents, known, test, (C,))[0]
+            C, inner = self._choose(documents, known, seed)
+            return Result(self._path(documents, known, test, (C,))[0], inner)
 
-    def _choose(self, documents: DocumentSet, train: Index, seed: int) -> float:
+    def _choose(
+        self, documents: DocumentSet, train: Index, seed: int
+    ) -> tuple[float, Inner | None]:
         """The penalty with the lowest mean log loss over the inner splits."""
         splits = inner_splits(documents.labels, documents.groups, train, INNER_PARTS, seed)
         if not splits:
-            return FALLBACK_C
+            return FALLBACK_C, None
+        tested = [test for _, test in splits]
+        paths = [self._path(documents, fitted, test, PENALTIES) for fitted, test in splits]
         losses = [
-            [
-                log_loss(documents.labels[test], p, labels=range(documents.n_classes))
-                for p in self._path(documents, fitted, test, PENALTIES)
-            ]
-            for fitted, test in splits
+            [log_loss(documents.labels[test], p, labels=range(documents.n_classes)) for p in path]
+            for test, path in zip(tested, paths, strict=True)
         ]
-        return PENALTIES[int(np.argmin(np.mean(losses, axis=0)))]
+        best = int(np.argmin(np.mean(losses, axis=0)))
+        inner = Inner(np.concatenate(tested), np.concatenate([path[best] for path in paths]))
+        return PENALTIES[best], inner
 
     def _path(
         self, documents: DocumentSet, train: Index, test: Index, penalties: Sequence[float]

@@ -1,18 +1,23 @@
 """Whether one model is better than another on the same folds."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from hilbert.stages.fit.intervals import LEVEL
+from hilbert.stages.fit.intervals import LEVEL, interval_of
 from hilbert.stages.fit.metrics import Metrics
 from hilbert.stages.fit.splits import Fold
 
 Outcome = Literal["beats", "undecided", "below"]
+Method = Literal["t-test", "bootstrap"]
+Draws = Mapping[str, NDArray[np.float64]]
+"""Macro AUC of each model under the same resamples of the groups, each of shape (n_resamples,)."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,14 @@ class Difference:
     ----------
     mean : float
     low, high : float
-        95 % interval; NaN where fewer than two folds are defined in both.
+        95 % interval; NaN where it cannot be told.
     p_value : float
         Two-sided, of no difference.
     n_folds : int
         Folds defined in both.
+    method : str
+        ``"t-test"``, over folds, or ``"bootstrap"`` over groups, the refits fixed, where scores
+        are no means over folds, or there is one fold.
     """
 
     mean: float
@@ -35,6 +43,19 @@ class Difference:
     high: float
     p_value: float
     n_folds: int
+    method: Method = "t-test"
+
+    def __str__(self) -> str:
+        if math.isnan(self.low):
+            return "the difference undefined, as too few folds test two classes"
+        how = {
+            "t-test": f"corrected resampled t-test over {self.n_folds} folds",
+            "bootstrap": "paired bootstrap over groups, the refits fixed",
+        }[self.method]
+        return (
+            f"difference {self.mean:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f},"
+            f" {how}, p = {self.p_value:.2g})"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,66 @@ def corrected_t_test(
     return Difference(mean, mean - reach, mean + reach, _p_value(mean, error, n), n)
 
 
-def judge(scores: Mapping[str, Metrics], folds: Sequence[Fold], name: str = "hilbert") -> Verdict:
+def paired_bootstrap(mean: float, a: NDArray[np.float64], b: NDArray[np.float64]) -> Difference:
+    """Difference of two scores under the same resamples of the groups.
+
+    Parameters
+    ----------
+    mean : float
+        Of the documents as they are.
+    a, b : float64 arrays of shape (n_resamples,)
+        NaN where undefined.
+    """
+    drawn = (a - b)[~np.isnan(a - b)]
+    if not len(drawn) or math.isnan(mean):
+        return Difference(mean, math.nan, math.nan, math.nan, 0, "bootstrap")
+    low, high = interval_of(drawn)
+    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    p_value = min(1.0, 2 * (float(beyond) + 1) / (len(drawn) + 1))
+    return Difference(mean, low, high, p_value, 1, "bootstrap")
+
+
+def compare(
+    scores: Mapping[str, Metrics], folds: Sequence[Fold], a: str, b: str, draws: Draws | None = None
+) -> Difference:
+    """How much better one model is than another.
+
+    Parameters
+    ----------
+    scores : mapping of str to Metrics
+        Of both models, on the same folds.
+    folds : sequence of Fold
+    a, b : str
+    draws : mapping, optional
+        Needed where there is no spread over folds to judge by.
+    """
+    if draws is not None and needs_draws(scores, folds):
+        return paired_bootstrap(scores[a].auc_macro - scores[b].auc_macro, draws[a], draws[b])
+    return corrected_t_test(scores[a].auc_folds, scores[b].auc_folds, folds)
+
+
+def needs_draws(scores: Mapping[str, Metrics], folds: Sequence[Fold]) -> bool:
+    """Whether differences are to be judged by resampling groups, as folds cannot tell."""
+    return len(folds) < 2 or any(m.pooled for m in scores.values())
+
+
+def differences(
+    scores: Mapping[str, Metrics], folds: Sequence[Fold], draws: Draws | None = None
+) -> list[dict[str, Any]]:
+    """Every pair of models, the better one first, as a table for JSON."""
+    names = sorted(scores, key=lambda name: -_rank(scores[name].auc_macro))
+    return [
+        {"a": a, "b": b, **asdict(compare(scores, folds, a, b, draws))}
+        for a, b in itertools.combinations(names, 2)
+    ]
+
+
+def judge(
+    scores: Mapping[str, Metrics],
+    folds: Sequence[Fold],
+    name: str = "hilbert",
+    draws: Draws | None = None,
+) -> Verdict:
     """Compare a model with the best of the others by macro AUC.
 
     Parameters
@@ -93,11 +173,13 @@ def judge(scores: Mapping[str, Metrics], folds: Sequence[Fold], name: str = "hil
     folds : sequence of Fold
     name : str
         The model to judge.
+    draws : mapping, optional
+        See `compare`.
     """
     own = scores[name]
     rivals = {other: m for other, m in scores.items() if other != name}
     best = max(rivals, key=lambda other: _rank(rivals[other].auc_macro))
-    difference = corrected_t_test(own.auc_folds, rivals[best].auc_folds, folds)
+    difference = compare(scores, folds, name, best, draws)
     outcome = _outcome(difference)
     if math.isnan(difference.low):
         sentence = _undefined(best, difference.n_folds)
@@ -116,12 +198,7 @@ def _sentence(
         "nor is it shown to be worse",
         "below": f"HILBERT is worse than the best baseline, {best}",
     }[outcome]
-    return (
-        f"{opening}: macro AUC {means[0]:.3f} against {means[1]:.3f}, "
-        f"difference {difference.mean:+.3f} (95 % interval {difference.low:+.3f} to "
-        f"{difference.high:+.3f}, corrected resampled t-test over {difference.n_folds} folds, "
-        f"p = {difference.p_value:.2g})."
-    )
+    return f"{opening}: macro AUC {means[0]:.3f} against {means[1]:.3f}, {difference}."
 
 
 def _undefined(best: str, n_folds: int) -> str:

@@ -11,6 +11,7 @@ Pooling = Literal["statistics", "mean"]
 Contrast = Literal["reciprocal", "direct"]
 Kernel = Literal["linear", "rbf"]
 Phases = Literal["joint", "align-then-classify"]
+Splits = Literal["repeated", "leave-one-group-out", "column"]
 Options = TypeVar("Options")
 
 
@@ -24,11 +25,15 @@ class SplitConfig:
     """How often the documents are split anew."""
     seed: int = 0
     """Seed of the shuffles."""
+    kind: Splits = "repeated"
+    """Repeated stratified group folds; each group tested alone; or those of the corpus's column
+    split: train and test, or numbers of folds. `folds` and `repeats` are of the first alone."""
 
     def __post_init__(self) -> None:
         for name, least in (("folds", 2), ("repeats", 1), ("seed", 0)):
             value = getattr(self, name)
             _check(value >= least, name, f"at least {least}", value)
+        _check_choice("kind", self.kind, ("repeated", "leave-one-group-out", "column"))
 
 
 @dataclass(frozen=True)

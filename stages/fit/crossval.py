@@ -3,8 +3,8 @@
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.inner import inner_predictions
+from hilbert.stages.fit.results import Inner, Result
 from hilbert.stages.fit.retrieval import Recall, measure_recall
 from hilbert.stages.fit.shared import Shared, receive, share
 from hilbert.stages.fit.splits import Fold
@@ -32,10 +34,13 @@ class CrossValidated:
     recalls : tuple of Recall
         How well HILBERT's embeddings find the other modality of test documents, one a fold;
         empty if HILBERT was not among the models, shorter where a fold has no pairs.
+    inner : dict
+        Model name to its predictions inside the training documents, one a fold.
     """
 
     probabilities: dict[str, Probabilities]
     recalls: tuple[Recall, ...]
+    inner: dict[str, tuple[Inner | None, ...]] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -51,26 +56,43 @@ class Model(Protocol):
         """Probabilities of the test documents, shape (n_test, n_classes)."""
 
 
+@runtime_checkable
+class FoldModel(Model, Protocol):
+    """A model that tells more of a fold than its predictions."""
+
+    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
+        """Predictions of the test documents, and what else an evaluation asks for."""
+
+
 @dataclass(frozen=True)
 class HilbertModel:
-    """HILBERT as one of the models to compare."""
+    """HILBERT as one of the models to compare.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    name : str
+    inner : bool
+        Whether to predict inside the training documents, too, which costs one network more.
+    """
 
     config: TrainConfig
     name: str = "hilbert"
+    inner: bool = True
 
     def fit_predict(
         self, documents: DocumentSet, train: Index, test: Index, seed: int
     ) -> NDArray[np.float64]:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
-        return self.fit_and_recall(documents, train, test, seed)[0]
-
-    def fit_and_recall(
-        self, documents: DocumentSet, train: Index, test: Index, seed: int
-    ) -> tuple[NDArray[np.float64], Recall | None]:
-        """Probabilities of the test documents, and how well their modalities find each other."""
         model = train_hilbert(documents, train, self.config, seed=seed)
+        return model.predict_proba(documents.take(test))
+
+    def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
+        """Predictions, those inside the training documents, and recall of the modalities."""
+        model = train_hilbert(documents, train, self.config, seed=seed)
+        inner = inner_predictions(documents, train, model, seed) if self.inner else None
         tested = documents.take(test)
-        return model.predict_proba(tested), measure_recall(model, tested)
+        return Result(model.predict_proba(tested), inner, measure_recall(model, tested))
 
 
 class Job(NamedTuple):
@@ -78,13 +100,6 @@ class Job(NamedTuple):
 
     model: int
     fold: int
-
-
-class Result(NamedTuple):
-    """What a job gave."""
-
-    probabilities: NDArray[np.float64]
-    recall: Recall | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +116,9 @@ class Work:
         fold, model = self.folds[job.fold], self.models[job.model]
         state = np.random.SeedSequence([self.seed, fold.repeat, fold.fold]).generate_state(1)
         task = (self.documents, fold.train, fold.test, int(state[0]))
-        if isinstance(model, HilbertModel):
-            return Result(*model.fit_and_recall(*task))
-        return Result(model.fit_predict(*task), None)
+        if isinstance(model, FoldModel):
+            return model.fit_fold(*task)
+        return Result(model.fit_predict(*task))
 
 
 def cross_validate(
@@ -141,8 +156,12 @@ def cross_validate(
         model.name: tuple(found[Job(m, f)].probabilities for f in range(len(folds)))
         for m, model in enumerate(models)
     }
+    inner = {
+        model.name: tuple(found[Job(m, f)].inner for f in range(len(folds)))
+        for m, model in enumerate(models)
+    }
     recalls = (found[job].recall for job in sorted(found))
-    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None))
+    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None), inner)
 
 
 def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:

@@ -41,16 +41,27 @@ def auc_interval(
         NaN where every fold is undefined.
     """
     weights = group_weights(groups, np.concatenate([f.test for f in folds]), resamples, seed)
+    return interval_of(auc_draws(labels, folds, probabilities, weights))
+
+
+def auc_draws(
+    labels: Labels, folds: Sequence[Fold], probabilities: Sequence[Scores], weights: Scores
+) -> Scores:
+    """Mean over folds of the macro AUC under each weighting, shape (n_resamples,)."""
     by_fold = [
         macro_auc(labels[fold.test], p, weights[:, fold.test])
         for fold, p in zip(folds, probabilities, strict=True)
     ]
-    means = nan_mean(np.stack(by_fold), 0)  # (n_resamples,)
-    means = means[~np.isnan(means)]
-    if not len(means):
+    return nan_mean(np.stack(by_fold), 0)
+
+
+def interval_of(draws: Scores) -> tuple[float, float]:
+    """Between which 95 % of the resamples lie; NaN where all are undefined."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
         return float("nan"), float("nan")
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,16 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from hilbert.stages.fit.intervals import auc_interval, nan_mean
+from hilbert.stages.fit.calibration import Bin, calibrate
+from hilbert.stages.fit.intervals import group_weights, nan_mean
+from hilbert.stages.fit.operating_points import OperatingPoint, operating_points
+from hilbert.stages.fit.resampled import Interval, score_intervals
+from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
 
 Labels = NDArray[np.int64]
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
-
-BINS = 10
-"""Bins of the calibration error."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,30 @@ class Metrics:
     ----------
     auc_macro : float
         Mean over folds of the fold's macro one-vs-rest AUC over the classes present.
-    auc_macro_ci : tuple of two floats
-        95 % interval by bootstrap over groups, the refits fixed.
     auc_folds : tuple of (float or None)
         One a fold, None where undefined.
     undefined_folds : int
         Folds whose test documents are all of one class.
+    pooled : bool
+        Whether, instead, all folds of a repeat were ranked together; `auc_folds` then has one
+        number a repeat, and "fold" above and below means that.
     auc_class, auprc_class, prevalence_class : dict
         Class name to the mean over folds, None where it is undefined in all.
     auprc_macro, prevalence_macro : float
         Mean over the classes; `prevalence_macro` is what a constant score reaches.
     balanced_accuracy, macro_f1, mcc, brier, ece : float
         Of each repeat's out-of-fold predictions, mean over the repeats.
+    auc_macro_ci, auprc_macro_ci, ... : tuple of two floats
+        95 % intervals by bootstrap over groups, the refits fixed.
+    ece_band, reliability
+        See `Calibration`.
+    operating_points : dict
+        By class and rule, see `OperatingPoint`; empty without predictions inside the training
+        documents.
     """
 
     auc_macro: float
-    auc_macro_ci: tuple[float, float]
+    auc_macro_ci: Interval
     auc_folds: tuple[float | None, ...]
     undefined_folds: int
     auc_class: dict[str, float | None]
@@ -60,6 +70,15 @@ class Metrics:
     mcc: float
     brier: float
     ece: float
+    pooled: bool
+    auprc_macro_ci: Interval
+    balanced_accuracy_ci: Interval
+    macro_f1_ci: Interval
+    mcc_ci: Interval
+    brier_ci: Interval
+    ece_band: Interval
+    reliability: tuple[Bin, ...]
+    operating_points: dict[str, dict[str, OperatingPoint]]
 
 
 def evaluate(
@@ -69,6 +88,8 @@ def evaluate(
     folds: Sequence[Fold],
     probabilities: Sequence[Scores],
     *,
+    inner: Sequence[Inner | None] = (),
+    pooled: bool = False,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Metrics:
@@ -83,19 +104,31 @@ def evaluate(
     folds : sequence of Fold
     probabilities : sequence of float64 arrays of shape (n_test, n_classes)
         One a fold.
+    inner : sequence of (Inner or None)
+        One a fold, to choose thresholds on; no operating points without.
+    pooled : bool
+        Rank all folds of a repeat together, where a fold alone rarely has two classes.
     resamples, seed : int
         Of the bootstrap.
     """
-    truth = [labels[fold.test] for fold in folds]
-    tested = list(zip(truth, probabilities, strict=True))
+    weights = group_weights(groups, np.concatenate([f.test for f in folds]), resamples, seed)
+    parts = (folds, probabilities, inner or [None] * len(folds))
+    points = operating_points(labels, classes, *parts, weights)
+    if pooled:
+        folds, probabilities = pool_folds(folds, probabilities)
+    tested = [(labels[f.test], p) for f, p in zip(folds, probabilities, strict=True)]
     auc = np.stack([auc_by_class(*fold) for fold in tested])  # (n_folds, n_classes)
     auprc = np.stack([auprc_by_class(*fold) for fold in tested])
     prevalence = np.stack([prevalence_by_class(*fold) for fold in tested])
     by_fold = nan_mean(auc, 1)
-    repeats = [_pooled_scores(*pooled) for pooled in _repeats(labels, folds, probabilities)]
+    repeats = repeats_of(folds, probabilities)
+    decided = [_pooled_scores(labels[index], p) for index, p in repeats]
+    intervals = score_intervals(labels, folds, probabilities, repeats, weights)
+    calibration = calibrate(labels, repeats, seed=seed)
+    scores: dict[str, Any] = {n: float(np.mean([d[n] for d in decided])) for n in decided[0]}
+    scores |= {f"{name}_ci": interval for name, interval in intervals.items()}
     return Metrics(
         auc_macro=float(nan_mean(by_fold, 0)),
-        auc_macro_ci=auc_interval(labels, groups, folds, probabilities, resamples, seed),
         auc_folds=tuple(_plain(value) for value in by_fold),
         undefined_folds=int(np.isnan(by_fold).sum()),
         auc_class=_named(classes, nan_mean(auc, 0)),
@@ -103,7 +136,12 @@ def evaluate(
         prevalence_class=_named(classes, nan_mean(prevalence, 0)),
         auprc_macro=float(nan_mean(nan_mean(auprc, 1), 0)),
         prevalence_macro=float(nan_mean(nan_mean(prevalence, 1), 0)),
-        **{name: float(np.mean([r[name] for r in repeats])) for name in repeats[0]},
+        pooled=pooled,
+        **scores,
+        ece=calibration.ece,
+        ece_band=calibration.ece_band,
+        reliability=calibration.reliability,
+        operating_points=points,
     )
 
 
@@ -129,22 +167,6 @@ def brier_score(labels: Labels, probabilities: Scores) -> float:
     """
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum(1).mean())
-
-
-def calibration_error(labels: Labels, probabilities: Scores, bins: int = BINS) -> float:
-    """Expected calibration error of the predicted class, in bins of equal width.
-
-    Small samples make it positive for a perfect model too: .057 at 250 documents.
-
-    References
-    ----------
-    Guo et al., On Calibration of Modern Neural Networks, eq. 3, arXiv 1706.04599.
-    """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(which, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 def out_of_fold(folds: Sequence[Fold], probabilities: Sequence[Scores], n_documents: int) -> Scores:
@@ -173,16 +195,26 @@ def _by_class(score: Callable[[Truth, Scores], float], labels: Labels, scores: S
     return found
 
 
-def _repeats(
-    labels: Labels, folds: Sequence[Fold], probabilities: Sequence[Scores]
+def repeats_of(
+    folds: Sequence[Fold], probabilities: Sequence[Scores]
 ) -> list[tuple[Labels, Scores]]:
-    """Labels and probabilities of each repeat, its folds one after the other."""
+    """Documents of each repeat and their probabilities, its folds one after the other."""
     found = []
     for repeat in sorted({fold.repeat for fold in folds}):
         own = [i for i, fold in enumerate(folds) if fold.repeat == repeat]
         tested = np.concatenate([folds[i].test for i in own])
-        found.append((labels[tested], np.concatenate([probabilities[i] for i in own])))
+        found.append((tested, np.concatenate([probabilities[i] for i in own])))
     return found
+
+
+def pool_folds(
+    folds: Sequence[Fold], probabilities: Sequence[Scores]
+) -> tuple[list[Fold], list[Scores]]:
+    """Each repeat as one fold that nothing was trained for, so that it is ranked as a whole."""
+    nothing = np.empty(0, dtype=np.int64)
+    pooled = repeats_of(folds, probabilities)
+    merged = [Fold(repeat, 0, nothing, tested) for repeat, (tested, _) in enumerate(pooled)]
+    return merged, [p for _, p in pooled]
 
 
 def _pooled_scores(labels: Labels, probabilities: Scores) -> dict[str, float]:
@@ -192,9 +224,9 @@ def _pooled_scores(labels: Labels, probabilities: Scores) -> dict[str, float]:
         # the mean recall; `balanced_accuracy_score` is the same, but warns of absent classes
         "balanced_accuracy": recall_score(labels, decided, labels=found, average="macro"),
         "macro_f1": f1_score(labels, decided, labels=found, average="macro", zero_division=0.0),
-        "mcc": matthews_corrcoef(labels, decided),
+        # which it warns of where all is, and is called, one class
+        "mcc": matthews_corrcoef(labels, decided) if len({*labels, *decided}) > 1 else 0.0,
         "brier": brier_score(labels, probabilities),
-        "ece": calibration_error(labels, probabilities),
     }
 
 

@@ -50,13 +50,8 @@ def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...
         If fewer than two classes have documents, a class has one document or one group, or
         there are fewer groups than folds; says which, how many, and the mend.
     """
-    counts = Counter(documents.labels.tolist())
-    found = [k for k in range(documents.n_classes) if counts[k]]
-    if len(found) < 2:
-        raise FitError(f"the target needs two classes with documents, it has {len(found)}.")
-    groups = {k: _groups_of(documents, k) for k in found}
-    for k in found:
-        _check_class(documents, k, counts[k], len(groups[k]))
+    groups = check_labels(documents)
+    counts, found = Counter(documents.labels.tolist()), list(groups)
     n_groups = len(set().union(*groups.values()))
     if n_groups < config.folds:
         raise FitError(
@@ -74,6 +69,24 @@ def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...
     return tuple(
         _shortage(documents.classes[k], len(groups[k]), config.folds, effect) for k in short
     )
+
+
+def check_labels(documents: DocumentSet) -> dict[int, set[str]]:
+    """Refuse labels that cannot be trained and tested at once; the groups of each class.
+
+    Raises
+    ------
+    FitError
+        If fewer than two classes have documents, or a class has one document or one group.
+    """
+    counts = Counter(documents.labels.tolist())
+    found = [k for k in range(documents.n_classes) if counts[k]]
+    if len(found) < 2:
+        raise FitError(f"the target needs two classes with documents, it has {len(found)}.")
+    groups = {k: _groups_of(documents, k) for k in found}
+    for k in found:
+        _check_class(documents, k, counts[k], len(groups[k]))
+    return groups
 
 
 def make_folds(

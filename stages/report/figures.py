@@ -41,7 +41,7 @@ def draw_roc(
     The AUC in the legend is of these averaged scores; the run's ``auc_macro`` is a mean over
     folds and may differ a little.
     """
-    figure, axes = _figure(5.2, 4.6, title)
+    figure, axes = new_figure(5.2, 4.6, title)
     axes.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1)
     shown = [1] if len(classes) == 2 else range(len(classes))
     curves, names = [], []
@@ -55,7 +55,7 @@ def draw_roc(
         names.append(f"{classes[code]} (n={positive.sum()}, AUC {auc:.2f})")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
     _legend(axes, curves, names)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_confusion(
@@ -72,7 +72,7 @@ def draw_confusion(
     codes = np.arange(len(classes))
     counts = confusion_matrix(labels, probabilities.argmax(axis=1), labels=codes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = _figure(4.4 + 0.35 * len(classes), 3.4 + 0.35 * len(classes), title)
+    figure, axes = new_figure(4.4 + 0.35 * len(classes), 3.4 + 0.35 * len(classes), title)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*counts.shape):
         colour = "white" if shares[row, column] > 0.55 else INK
@@ -82,7 +82,7 @@ def draw_confusion(
     axes.set_yticklabels(classes, parse_math=False)
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: str) -> None:
@@ -111,10 +111,11 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
         axes.set_xlabel("epoch", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(color=GRID, linewidth=0.5)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+    """A figure of a size in inches with one plot, its title as it is."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, color=INK, fontsize=11, parse_math=False)
@@ -132,6 +133,6 @@ def _legend(axes: Axes, curves: Sequence[Line2D], names: Sequence[str]) -> None:
         text.set(text=name, parse_math=False)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Written without a date, so that equal runs draw equal files."""
     figure.savefig(path, dpi=150, metadata={"Software": None})

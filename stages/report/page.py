@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 52rem; margin: 2rem auto;
@@ -16,7 +16,25 @@ img { max-width: 100%; } .verdict { font-size: 1.1rem; } code { word-break: brea
 """
 
 
-def make_page(run: Mapping[str, Any], figures: Sequence[Path]) -> str:
+class Words(NamedTuple):
+    """Sentences and a table that are drawn from ``run.json``.
+
+    Attributes
+    ----------
+    findings : sequence of str
+        They stand below the verdict.
+    details : sequence of str
+        They stand below the scores.
+    differences : sequence of tuples of str
+        Models, difference, interval and p-value.
+    """
+
+    findings: Sequence[str]
+    details: Sequence[str]
+    differences: Sequence[tuple[str, ...]]
+
+
+def make_page(run: Mapping[str, Any], figures: Sequence[Path], words: Words) -> str:
     """HTML of a run.
 
     Parameters
@@ -25,17 +43,24 @@ def make_page(run: Mapping[str, Any], figures: Sequence[Path]) -> str:
         Content of its ``run.json``.
     figures : sequence of Path
         Pictures to show; they are put into the page.
+    words : Words
     """
     target = escape(str(run["target"]))
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{target}</title>",
         f"<style>{_STYLE}</style><h1>{target}</h1>",
         f"<p class='verdict'>{escape(str(run['verdict']['sentence']))}</p>",
+        *(f"<p>{escape(sentence)}</p>" for sentence in words.findings),
         f"<p>{run['documents']} documents, {run['groups']} groups, {run['folds']} folds."
         f" {escape(_classes(run))}</p>",
         "<h2>Scores</h2>",
         _table(_SCORES, (_scores(name, found) for name, found in run["models"].items())),
-        *(f"<p>{escape(note)}</p>" for note in _notes(run)),
+        *(f"<p>{escape(note)}</p>" for note in (*words.details, *_notes(run))),
+        *(
+            ("<h2>Differences</h2>", _table(_DIFFERENCES, words.differences))
+            if words.differences
+            else ()
+        ),
         "<h2>Figures</h2>",
         *(_figure(path) for path in figures),
         "<h2>What it was made of</h2>",
@@ -45,6 +70,7 @@ def make_page(run: Mapping[str, Any], figures: Sequence[Path]) -> str:
     return "\n".join(parts) + "\n"
 
 
+_DIFFERENCES = ("macro AUC", "difference", "95 % interval", "p")
 _SCORES = ("model", "macro AUC [95 %]", "balanced accuracy", "AUPRC", "prevalence")
 
 

@@ -57,7 +57,8 @@ class TestRunDirectory:
             "run.json", "config.json", "inputs.json", "folds.json", "metrics.json",
             "environment.json",
             "predictions.csv", "fold_predictions.csv", "losses.csv", "model.safetensors",
-            "figures/roc.png", "figures/confusion.png", "figures/losses.png", "report.html",
+            "figures/roc.png", "figures/confusion.png", "figures/losses.png",
+            "figures/reliability.png", "report.html",
             "report.json",
         }  # fmt: skip
         for path in fitted[0].rglob("*.png"):

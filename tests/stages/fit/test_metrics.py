@@ -9,8 +9,15 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from hilbert.stages.fit import metrics
-from hilbert.stages.fit.compare import corrected_t_test, judge
-from hilbert.stages.fit.intervals import auc_interval, group_weights, macro_auc, weighted_auc
+from hilbert.stages.fit.calibration import calibration_error
+from hilbert.stages.fit.compare import corrected_t_test, differences, judge, paired_bootstrap
+from hilbert.stages.fit.intervals import (
+    auc_draws,
+    auc_interval,
+    group_weights,
+    macro_auc,
+    weighted_auc,
+)
 from hilbert.stages.fit.splits import Fold, SplitConfig, make_folds
 
 RNG = np.random.default_rng(0)
@@ -84,7 +91,7 @@ def test_decisions_are_scored_on_each_repeats_out_of_fold_predictions() -> None:
 def test_calibration_error_is_the_gap_weighted_by_bins() -> None:
     p = np.array([[0.95, 0.05]] * 10 + [[0.65, 0.35]] * 10)
     labels = np.array([0] * 10 + [0] * 5 + [1] * 5)
-    assert metrics.calibration_error(labels, p) == pytest.approx((0.05 + 0.15) / 2)
+    assert calibration_error(labels, p) == pytest.approx((0.05 + 0.15) / 2)
 
 
 def test_out_of_fold_averages_the_repeats() -> None:
@@ -180,3 +187,43 @@ def test_an_undefined_comparison_is_said_without_nan(n_defined: int, words: str)
     assert words in verdict.sentence
     assert "undefined" in verdict.sentence
     assert "nan" not in verdict.sentence
+
+
+def test_every_pair_of_models_is_compared_the_better_first() -> None:
+    scores = {name: evaluate(predictions(s, seed=i)) for i, (name, s) in
+              enumerate([("weak", 0.5), ("strong", 4.0), ("middle", 1.5)])}  # fmt: skip
+    table = differences(scores, FOLDS)
+    assert [(row["a"], row["b"]) for row in table] == [
+        ("strong", "middle"), ("strong", "weak"), ("middle", "weak"),
+    ]  # fmt: skip
+    for row in table:
+        expected = corrected_t_test(scores[row["a"]].auc_folds, scores[row["b"]].auc_folds, FOLDS)
+        assert (row["mean"], row["low"], row["high"]) == (
+            expected.mean, expected.low, expected.high,
+        )  # fmt: skip
+        assert row["mean"] > 0
+        assert row["method"] == "t-test"
+
+
+def test_one_fold_is_judged_by_a_paired_bootstrap() -> None:
+    fold = Fold(0, 0, np.arange(0), np.arange(N))
+    rng = np.random.default_rng(0)
+    shared = rng.random((N, 3))  # what is hard for one model is hard for the other
+    good, bad = (s * np.eye(3)[LABELS] + shared for s in (0.5, 0.2))
+    weights = group_weights(GROUPS, fold.test, 300, seed=0)
+    scores = {n: metrics.evaluate(LABELS, GROUPS, "abc", [fold], [p], resamples=50)
+              for n, p in (("hilbert", good), ("logistic", bad))}  # fmt: skip
+    draws = {n: auc_draws(LABELS, [fold], [p], weights)
+             for n, p in (("hilbert", good), ("logistic", bad))}  # fmt: skip
+    verdict = judge(scores, [fold], draws=draws)
+    assert verdict.outcome == "beats"
+    assert verdict.difference.method == "bootstrap"
+    assert "paired bootstrap over groups" in verdict.sentence
+    low, high = verdict.difference.low, verdict.difference.high
+    assert 0 < low < verdict.difference.mean < high
+    apart = np.quantile(draws["hilbert"] - draws["logistic"][::-1], [0.025, 0.975])
+    assert high - low < apart[1] - apart[0]  # the pairing narrows it
+    same = paired_bootstrap(0.0, draws["logistic"], draws["logistic"])
+    assert (same.low, same.high, same.p_value) == (0.0, 0.0, 1.0)
+    nothing = np.full(3, np.nan)
+    assert np.isnan(paired_bootstrap(0.1, nothing, nothing).low)

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from hilbert.stages.report.figures import _legend, draw_confusion, draw_losses, draw_roc
+from hilbert.stages.report.reliability import draw_reliability
 
 ODD = ("a$^$b", "_x", "c$\\nope$")
 
@@ -40,3 +41,10 @@ def test_the_legend_names_every_class_as_it_is() -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == list(ODD)
     assert len(legend.legend_handles) == len(ODD)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_reliability_is_drawn_of_one_bin_and_of_more(tmp_path: Path, n: int) -> None:
+    point = {"confidence": 0.45, "accuracy": 0.5, "n": 12.0, "accuracy_band": [0.2, 0.7]}
+    draw_reliability(tmp_path / "x.png", [point] * n, "target $^$")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")

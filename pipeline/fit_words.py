@@ -1,0 +1,84 @@
+"""What ``run.json`` says of a fit beside its verdict, as sentences for terminal and page."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+UNAUDITED = (
+    "Shortcuts were not looked for; --audit does: durations and counts alone, permuted labels,"
+    " each modality alone, and what other speakers say."
+)
+
+
+def findings(run: Mapping[str, Any]) -> list[str]:
+    """What must be known before a score is believed; the advice to look where nobody did."""
+    audit = run.get("audit")
+    if audit is None:
+        return [UNAUDITED]
+    return [f"Audit: {sentence}" for sentence in audit["findings"]] or [
+        "Audit: no shortcut was found."
+    ]
+
+
+def details(run: Mapping[str, Any]) -> Iterator[str]:
+    """What else is told of HILBERT: calibration, an operating point, subgroups, the audit."""
+    own = run["models"]["hilbert"]
+    if own.get("ece_band"):
+        yield calibration(own)
+    if points := own.get("operating_points"):
+        shares = {k: own["prevalence_class"].get(k) or 1.0 for k in points}
+        rarest = min(shares, key=lambda name: shares[name])
+        yield from (operating_point(rarest, rule, p) for rule, p in points[rarest].items())
+    for column, values in (run.get("subgroups") or {}).items():
+        for value, found in values.items():
+            yield subgroup(column, value, found)
+    for note in (run.get("audit") or {}).get("notes", ()):
+        yield f"Audit: {note}"
+
+
+def calibration(scores: Mapping[str, Any]) -> str:
+    """Whether a calibration error is more than chance."""
+    (low, high), error = scores["ece_band"], scores["ece"]
+    where = "below" if error < low else "above" if error > high else "inside"
+    return (
+        f"Calibration error of HILBERT {error:.3f}, {where} the band {low:.3f} to {high:.3f} that"
+        f" its own probabilities would give if they were true; Brier score {scores['brier']:.3f}."
+    )
+
+
+def operating_point(name: str, rule: str, point: Mapping[str, Any]) -> str:
+    """One line on what a threshold that was chosen on training folds finds."""
+    aim = {"balanced": "best balanced accuracy", "sensitivity_80": "sensitivity .8"}[rule]
+    return (
+        f"Class {name}, threshold {_number(point['threshold'])} (training folds: {aim}):"
+        f" sensitivity {_with_interval(point, 'sensitivity')},"
+        f" specificity {_with_interval(point, 'specificity')}."
+    )
+
+
+def subgroup(column: str, value: str, found: Mapping[str, Any]) -> str:
+    """One line on HILBERT in a subgroup."""
+    own = found["models"]["hilbert"]
+    return (
+        f"{column} {value}: {found['documents']} documents, {found['groups']} groups,"
+        f" macro AUC {_with_interval(own, 'auc_macro')},"
+        f" balanced accuracy {_with_interval(own, 'balanced_accuracy')}"
+        + (f"; undefined in {own['undefined_folds']} folds." if own["undefined_folds"] else ".")
+    )
+
+
+def difference(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """A row of a table: the models, their difference, its interval, its p-value."""
+    low, high, p = found["low"], found["high"], found["p_value"]
+    interval = "undefined" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    mean = "undefined" if found["mean"] is None else f"{found['mean']:+.3f}"
+    names = f"{found['a']} minus {found['b']}"
+    return names, mean, interval, "undefined" if p is None else f"{p:.2g}"
+
+
+def _with_interval(scores: Mapping[str, Any], name: str) -> str:
+    low, high = scores[f"{name}_ci"]
+    return f"{_number(scores[name])} [{_number(low)}, {_number(high)}]"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None or value != value else f"{value:.3f}"

@@ -1,0 +1,214 @@
+"""Models that should not be able to tell the label, and what it means where they can.
+
+Each is evaluated on the folds of the fit. What they find is put in words by `findings`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from hilbert.stages.fit.baselines import Logistic, make_baselines
+from hilbert.stages.fit.batches import Index
+from hilbert.stages.fit.config import SplitConfig, TrainConfig
+from hilbert.stages.fit.crossval import HilbertModel, Model
+from hilbert.stages.fit.dataset import MISSING, DocumentSet, is_present
+from hilbert.stages.fit.intervals import LEVEL, nan_mean
+from hilbert.stages.fit.metrics import auc_by_class
+from hilbert.stages.fit.splits import Fold, make_folds
+from hilbert.store.types import MODALITIES
+
+Matrix = NDArray[np.float64]
+
+LATE_FUSION = "late_fusion"
+METADATA = "metadata"
+PERMUTED = "permuted_"
+N_PERMUTED = {"logistic_both": 20, "logistic_audio": 20, "logistic_text": 20, "hilbert": 5}
+"""Permutations of the labels: one alone spreads by .04 around chance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Metadata:
+    """What is known of documents without hearing or reading them.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the columns, as in a sentence.
+    values : float64 array of shape (n_documents, n_columns)
+        Not negative; NaN where unknown.
+    """
+
+    names: tuple[str, ...]
+    values: Matrix
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Macro AUC of a model under permuted labels.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        Over the permutations, and its 95 % interval.
+    n : int
+        Permutations.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """A model trained and tested under labels that were dealt out anew."""
+
+    model: Model
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{PERMUTED}{self.model.name}_{self.seed}"
+
+    def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
+        """Probabilities of the test documents, shape (n_test, n_classes)."""
+        labels = permuted_labels(documents, self.seed)
+        return self.model.fit_predict(documents.with_labels(labels), train, test, seed)
+
+
+def metadata_models(metadata: Metadata) -> list[Logistic]:
+    """Logistic regression on all metadata, then on each column of it alone."""
+    values = np.log1p(metadata.values)
+    varied = [
+        (name, column)
+        for name, column in zip(metadata.names, values.T, strict=True)
+        if np.isfinite(column).any() and np.nanmin(column) < np.nanmax(column)
+    ]
+    if not varied:
+        return []
+    every = Logistic(METADATA, np.stack([column for _, column in varied], axis=1))
+    alone = [Logistic(f"{METADATA}: {name}", column[:, None]) for name, column in varied]
+    return [every, *alone]
+
+
+def single_modality(documents: DocumentSet) -> dict[str, DocumentSet]:
+    """The documents with one modality alone, by the name of the HILBERT that sees it.
+
+    Empty where the documents have only one.
+    """
+    nothing = (None,) * documents.n_documents
+    present = [m for m in MODALITIES if any(map(is_present, documents.stream(m)))]
+    if len(present) < 2:
+        return {}
+    return {
+        "hilbert_audio": replace(documents, text=nothing),
+        "hilbert_text": replace(documents, audio=nothing),
+    }
+
+
+def other_voices(documents: DocumentSet, name: str, config: TrainConfig) -> list[Model]:
+    """Models of what others than those of interest say: HILBERT and the widest regression."""
+    widest = make_baselines(documents)[-1]
+    return [
+        HilbertModel(config, f"hilbert_{name}", inner=False),
+        replace(widest, name=f"logistic_{name}"),
+    ]
+
+
+def permuted_models(documents: DocumentSet, config: TrainConfig) -> list[Permuted]:
+    """One HILBERT network and the widest logistic regression, under several permutations."""
+    hilbert = HilbertModel(replace(config, seeds_averaged=1))
+    models: list[Model] = [hilbert, make_baselines(documents)[-1]]
+    return [Permuted(m, seed) for m in models for seed in range(N_PERMUTED[m.name])]
+
+
+def permutation_folds(
+    documents: DocumentSet, folds: Sequence[Fold], *, pooled: bool
+) -> tuple[Fold, ...]:
+    """Folds to try permuted labels on: the first repeat's, or few where a fold is one group."""
+    if not pooled:
+        return tuple(fold for fold in folds if fold.repeat == 0)
+    known = documents.labels != MISSING
+    n_groups = len(set(np.asarray(documents.groups)[known]))
+    most = int(np.bincount(documents.labels[known]).max())
+    config = SplitConfig(folds=min(5, n_groups, most), repeats=1)
+    return make_folds(documents.labels, documents.groups, config)
+
+
+def permuted_scores(
+    documents: DocumentSet, folds: Sequence[Fold], found: Mapping[str, Sequence[Matrix]]
+) -> dict[str, Chance]:
+    """Macro AUC under permuted labels by the model's own name, over its permutations."""
+    scores: dict[str, list[float]] = {}
+    for model, parts in found.items():
+        name, _, seed = model.removeprefix(PERMUTED).rpartition("_")
+        labels = permuted_labels(documents, int(seed))
+        macro = [
+            nan_mean(auc_by_class(labels[fold.test], p), 0)
+            for fold, p in zip(folds, parts, strict=True)
+        ]
+        scores.setdefault(name, []).append(float(nan_mean(np.array(macro), 0)))
+    return {name: _chance(np.array(values)) for name, values in scores.items()}
+
+
+def _chance(scores: Matrix) -> Chance:
+    known = scores[~np.isnan(scores)]
+    if len(known) < 2:
+        return Chance(float(nan_mean(known, 0)), float("nan"), float("nan"), len(known))
+    error = known.std(ddof=1) / np.sqrt(len(known))
+    reach = float(error * stats.t.ppf((1 + LEVEL) / 2, len(known) - 1))
+    mean = float(known.mean())
+    return Chance(mean, mean - reach, mean + reach, len(known))
+
+
+def permuted_labels(documents: DocumentSet, seed: int) -> NDArray[np.int64]:
+    """Labels dealt out anew, those of a group staying together as far as sizes allow.
+
+    The labels of whole groups, in a new order of groups and of the documents within each, are
+    laid over the documents in the old one. So labels hang together within groups as they did,
+    and each class stays as frequent.
+
+    Returns
+    -------
+    int64 array of shape (n_documents,)
+        -1 where the label was missing.
+    """
+    known = np.flatnonzero(documents.labels != MISSING)
+    _, which = np.unique(np.asarray(documents.groups)[known], return_inverse=True)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(which.max() + 1)[which]
+    labels = documents.labels.copy()
+    old, new = np.argsort(which, kind="stable"), np.lexsort((rng.random(len(known)), shuffled))
+    labels[known[old]] = documents.labels[known[new]]
+    return labels
+
+
+def late_fusion(
+    documents: DocumentSet, folds: Sequence[Fold], probabilities: Mapping[str, Sequence[Matrix]]
+) -> list[Matrix]:
+    """Mean of the probabilities from audio and from text, of the modalities a document has.
+
+    Returns
+    -------
+    list of float64 arrays of shape (n_test, n_classes)
+        One a fold; empty where a modality has no regression.
+    """
+    if not all(f"logistic_{m}" in probabilities for m in MODALITIES):
+        return []
+    present = np.stack([[is_present(f) for f in documents.stream(m)] for m in MODALITIES])
+    parts = zip(*(probabilities[f"logistic_{m}"] for m in MODALITIES), strict=True)
+    return [
+        _weighted(np.stack(both), present[:, fold.test])
+        for fold, both in zip(folds, parts, strict=True)
+    ]
+
+
+def _weighted(both: Matrix, present: NDArray[np.bool_]) -> Matrix:
+    """Mean over the first axis of those that are present; of shape (n_test, n_classes)."""
+    weights = present.astype(np.float64)[..., None]
+    mean: Matrix = (both * weights).sum(0) / weights.sum(0)
+    return mean

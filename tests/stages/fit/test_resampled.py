@@ -1,0 +1,80 @@
+"""Scores under weights against scikit-learn's, and intervals that hold the number."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    matthews_corrcoef,
+)
+
+from hilbert.stages.fit.metrics import evaluate
+from hilbert.stages.fit.resampled import _decided, weighted_auprc
+from hilbert.stages.fit.splits import SplitConfig, make_folds
+
+RNG = np.random.default_rng(0)
+N = 60
+LABELS = np.arange(N) % 3
+P = RNG.dirichlet(np.ones(3), N) * 0.7 + 0.3 * np.eye(3)[LABELS]
+WEIGHTS = RNG.integers(0, 4, (5, N)).astype(float)
+
+
+def test_weighted_average_precision_equals_scikit_learns_with_ties() -> None:
+    truth, scores = LABELS == 1, RNG.integers(0, 6, N).astype(float)
+    expected = [average_precision_score(truth, scores, sample_weight=w) for w in WEIGHTS]
+    assert weighted_auprc(truth, scores, WEIGHTS) == pytest.approx(expected)
+    assert np.isnan(weighted_auprc(truth, scores, WEIGHTS * truth)).all()
+    assert np.isnan(weighted_auprc(truth, scores, WEIGHTS * ~truth)).all()
+
+
+def test_weighted_decisions_equal_scikit_learns() -> None:
+    found, decided = _decided(LABELS, P, WEIGHTS), P.argmax(1)
+    truth = np.eye(3)[LABELS]
+    for i, w in enumerate(WEIGHTS):
+        kept = w > 0
+        a, b, c = LABELS[kept], decided[kept], w[kept]
+        assert found["balanced_accuracy"][i] == pytest.approx(
+            balanced_accuracy_score(a, b, sample_weight=c)
+        )
+        assert found["macro_f1"][i] == pytest.approx(
+            f1_score(a, b, average="macro", sample_weight=c)
+        )
+        assert found["mcc"][i] == pytest.approx(matthews_corrcoef(a, b, sample_weight=c))
+        by_class = [brier_score_loss(truth[kept, k], P[kept, k], sample_weight=c) for k in range(3)]
+        assert found["brier"][i] == pytest.approx(sum(by_class))
+
+
+def test_correlation_is_0_where_all_is_called_one_class() -> None:
+    constant = np.tile([0.6, 0.2, 0.2], (N, 1))
+    assert (_decided(LABELS, constant, WEIGHTS)["mcc"] == 0).all()
+
+
+def test_every_interval_holds_its_number() -> None:
+    groups = [f"g{i // 2}" for i in range(N)]
+    folds = make_folds(LABELS, groups, SplitConfig(folds=3, repeats=2))
+    found = evaluate(LABELS, groups, "abc", folds, [P[f.test] for f in folds], resamples=300)
+    for name in ("auc_macro", "auprc_macro", "balanced_accuracy", "macro_f1", "mcc", "brier"):
+        low, high = getattr(found, f"{name}_ci")
+        assert low < getattr(found, name) < high, name
+
+
+def test_pooled_folds_are_ranked_as_a_whole() -> None:
+    """Leave-one-out of a model that knows class frequencies alone is worse than chance."""
+    labels = np.array([0, 1] * 10)
+    groups = [str(i) for i in range(20)]
+    folds = [
+        type(make_folds(labels, groups, SplitConfig(repeats=1))[0])(
+            0, i, np.delete(np.arange(20), i), np.array([i])
+        )
+        for i in range(20)
+    ]
+    p = [np.bincount(labels[f.train], minlength=2)[None] / 19 for f in folds]
+    apart = evaluate(labels, groups, "ab", folds, p, resamples=20)
+    assert np.isnan(apart.auc_macro)
+    assert apart.undefined_folds == 20
+    together = evaluate(labels, groups, "ab", folds, p, pooled=True, resamples=20)
+    assert together.auc_macro == 0.0
+    assert together.undefined_folds == 0
+    assert len(together.auc_folds) == 1
