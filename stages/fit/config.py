@@ -10,6 +10,7 @@ from hilbert.store.errors import FitError
 Pooling = Literal["statistics", "mean"]
 Contrast = Literal["reciprocal", "direct"]
 Kernel = Literal["linear", "rbf"]
+Estimator = Literal["infonce", "gaussian", "club"]
 Phases = Literal["joint", "align-then-classify"]
 Options = TypeVar("Options")
 
@@ -43,6 +44,8 @@ class ModelConfig:
     """Attention hops of each pooling (Lin et al. 2017)."""
     pooling: Pooling = "statistics"
     """Mean and deviation under the attention weights, or the mean alone."""
+    peaks: int = 16
+    """Detectors of each pooling that report their largest response to any segment."""
     time_bias: bool = True
     """Let segments attend by their distance in time, where both times are known."""
     experts: int = 4
@@ -61,6 +64,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("width", "heads", "hops", "experts", "expert_width"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _check(self.peaks >= 0, "peaks", "at least 0", self.peaks)
         for name in ("expert_dropout", "dropout", "input_dropout"):
             _check(0 <= getattr(self, name) < 1, name, "in [0, 1)", getattr(self, name))
         _check(
@@ -86,6 +90,10 @@ class ObjectiveConfig:
     """Align each modality with the joint embedding, or the two directly (ablation)."""
     cka_kernel: Kernel = "linear"
     """Kernel of the CKA."""
+    balance_estimator: Estimator = "infonce"
+    """How the balance estimates information: by the critic of the contrastive loss, capped at the
+    log of the batch, or by a linear Gaussian model, as information (gaussian) or its upper bound
+    (club), both for each dimension of the joint embedding."""
     class_balance: float = 0.99
     """Beta of the effective number of documents of a class; 0 weighs classes equally often."""
     focal_gamma: float = 0.0
@@ -100,6 +108,7 @@ class ObjectiveConfig:
         _check(0 <= self.class_balance < 1, "class_balance", "in [0, 1)", self.class_balance)
         _check_choice("contrast", self.contrast, ("reciprocal", "direct"))
         _check_choice("cka_kernel", self.cka_kernel, ("linear", "rbf"))
+        _check_choice("balance_estimator", self.balance_estimator, ("infonce", "gaussian", "club"))
 
 
 @dataclass(frozen=True)
@@ -130,10 +139,13 @@ class TrainConfig:
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient."""
     patience: int = 4
-    """Epochs without a better held-out loss that end the trial of how many epochs to train;
-    0 trains all epochs without a trial."""
-    held_out: float = 0.15
-    """Share of the training groups that early stopping looks at."""
+    """Epochs without a better held-out loss that end a trial; 0 trains all epochs, and mixes
+    the experts evenly, without any trial."""
+    inner_parts: int = 3
+    """Parts of the training groups, each held out of one trial. The trials tell how many epochs
+    to train and how much each expert's word counts."""
+    linear: bool = True
+    """Linear experts on pooled statistics beside the networks."""
     seeds_averaged: int = 3
     """Networks whose probabilities are averaged."""
     subset_low: float = 0.2
@@ -159,7 +171,7 @@ class TrainConfig:
         _check(self.patience >= 0, "patience", "at least 0", self.patience)
         _check(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
-        _check(0 < self.held_out <= 0.5, "held_out", "in (0, 0.5]", self.held_out)
+        _check(self.inner_parts >= 2, "inner_parts", "at least 2", self.inner_parts)
         _check(0 < self.subset_low <= 1, "subset_low", "in (0, 1]", self.subset_low)
         _check_choice("phases", self.phases, ("joint", "align-then-classify"))
 

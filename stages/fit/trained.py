@@ -12,6 +12,8 @@ from torch import Tensor
 from hilbert.stages.fit.batches import Batch, bounded_batches, collate
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet, Widths
+from hilbert.stages.fit.linear import LinearExpert, linear_expert
+from hilbert.stages.fit.mixing import NETWORK, Mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.standardise import Moments
 from hilbert.store.errors import FitError
@@ -35,14 +37,21 @@ class TrainedModel:
     classes : tuple of str
     config : TrainConfig
     curves : tuple of dict
-        Losses by epoch: one dict a network, then one of the trial that chose the number of
-        epochs. Empty for a model read from a file.
+        Losses by epoch: one dict a network, then the mean of the trials that chose the number
+        of epochs. Empty for a model read from a file.
+    experts : tuple of LinearExpert
+        Linear experts beside the networks.
+    mixing : Mixing, optional
+        How the networks' mean and the linear experts are mixed; without it the networks' mean
+        is taken.
     """
 
     networks: tuple[Hilbert, ...]
     classes: tuple[str, ...]
     config: TrainConfig
     curves: tuple[Curves, ...] = ()
+    experts: tuple[LinearExpert, ...] = ()
+    mixing: Mixing | None = None
 
     def predict_proba(self, documents: DocumentSet) -> NDArray[np.float64]:
         """Class probabilities of shape (n_documents, n_classes); rows sum to 1.
@@ -56,7 +65,12 @@ class TrainedModel:
         mean: NDArray[np.float64] = np.mean(parts, axis=0)
         if not np.isfinite(mean).all():
             raise FitError("training diverged; lower --lr or --weight-decay.")
-        return mean
+        if self.mixing is None:
+            return mean
+        widths = self.networks[0].widths
+        linear = [expert.log_probabilities(documents, widths) for expert in self.experts]
+        with np.errstate(divide="ignore"):  # the mixing has a floor
+            return self.mixing.probabilities(np.stack([np.log(mean), *linear]))
 
     def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:
         """Embeddings by name, `audio`, `text` and `joint`, zero where a modality is missing.
@@ -71,12 +85,21 @@ class TrainedModel:
         return {name: stacked[:, i] for i, name in enumerate((*MODALITIES, "joint"))}
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor of every network, named ``<network>.<tensor>``, for safetensors."""
-        return {
+        """Every tensor, for safetensors.
+
+        Named ``<network>.<tensor>``, ``linear.<expert>.<tensor>`` and ``mixing.<tensor>``.
+        """
+        state = {
             f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
             for i, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
+        for expert in self.experts:
+            state |= {f"linear.{expert.name}.{n}": t for n, t in expert.state().items()}
+        if self.mixing is not None:
+            state["mixing.weights"] = torch.from_numpy(self.mixing.weights)
+            state["mixing.offset"] = torch.from_numpy(self.mixing.offset)
+        return state
 
     def _apply(
         self, documents: DocumentSet, apply: Callable[[Hilbert, Batch], Tensor]
@@ -113,7 +136,24 @@ def from_state(
                 f"the weights of network {i} do not fit the saved options. "
                 "Restore the run directory, or fit again."
             ) from error
-    return TrainedModel(tuple(networks), tuple(classes), config)
+    experts = _experts(state)
+    mixing = None
+    if "mixing.weights" in state:
+        names = (NETWORK, *(e.name for e in experts))
+        tensors = (state[f"mixing.{n}"].numpy() for n in ("weights", "offset"))
+        mixing = Mixing(names, *tensors)
+    return TrainedModel(tuple(networks), tuple(classes), config, experts=experts, mixing=mixing)
+
+
+def _experts(state: Mapping[str, Tensor]) -> tuple[LinearExpert, ...]:
+    """The linear experts of a state, in the order of training whatever that of the file."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in state.items():
+        if key.startswith("linear."):
+            _, name, part = key.split(".")
+            found.setdefault(name, {})[part] = tensor
+    order = sorted(found, key=lambda name: (len(name.split("+")), name))
+    return tuple(linear_expert(name, found[name]) for name in order)
 
 
 def check_widths(documents: DocumentSet, widths: Widths) -> None:
