@@ -150,6 +150,8 @@ class TrainConfig:
     """Networks whose probabilities are averaged."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
+    modality_dropout: float = 0.0
+    """Chance that a document with both modalities is seen without one of them in a step."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""
     max_segments: int = 512
@@ -171,6 +173,9 @@ class TrainConfig:
         _check(self.patience >= 0, "patience", "at least 0", self.patience)
         _check(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
+        _check(
+            0 <= self.modality_dropout < 1, "modality_dropout", "in [0, 1)", self.modality_dropout
+        )
         _check(self.inner_parts >= 2, "inner_parts", "at least 2", self.inner_parts)
         _check(0 < self.subset_low <= 1, "subset_low", "in (0, 1]", self.subset_low)
         _check_choice("phases", self.phases, ("joint", "align-then-classify"))

@@ -7,7 +7,7 @@ two here know no critic: they take the embeddings for what a linear Gaussian mod
 import torch
 from torch import Tensor
 
-RIDGE = 0.1
+RIDGE = 1.0
 """Ridge of the regression of CLUB, in mean squared lengths of a document."""
 
 LOADING = 0.01
@@ -77,14 +77,15 @@ def club_information(x: Tensor, y: Tensor) -> Tensor:
     K = x @ x.T
     ridge = RIDGE * K.diagonal().mean()
     hat = torch.linalg.solve(K + ridge * torch.eye(n, dtype=K.dtype, device=K.device), K)
-    own = hat.diagonal()[:, None]
-    predicted = (hat @ y - own * y) / (1 - own)  # leave-one-out, (n_documents, width_y)
-    variance = (y - predicted).square().mean(0).clamp(min=1e-6)
+    own = hat.diagonal()[:, None] + 1 / n  # what a document says of itself, by the mean as well
+    error = (y - hat @ y) / (1 - own)  # leave-one-out, (n_documents, width_y)
+    predicted = y - error
+    right = error.square().mean(0)
     # mean over j of (y_j - predicted_i)^2, without a cube of documents and dimensions
     mean, spread = y.mean(0), y.var(0, unbiased=False)
     wrong = (mean - predicted).square().mean(0) + spread
-    right = (y - predicted).square().mean(0)
-    return ((wrong - right) / (2 * variance)).sum()
+    # the variance of the model is the mean squared error, which a collapsed y must not make 0
+    return ((wrong - right) / (2 * right.clamp(min=1e-6))).sum()
 
 
 def _gram(x: Tensor) -> Tensor:

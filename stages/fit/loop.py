@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view
+from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view, withhold
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.losses import task_loss
@@ -160,6 +160,7 @@ def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -
         rng=task.rng,
         device=config.device,
     )
+    batch = withhold(batch, config.modality_dropout)
     own = draw_view(batch, config.subset_low)
     joint = draw_view(batch, config.subset_low) if config.independent_views else own
     embeddings, routed = network(own, joint)
