@@ -75,7 +75,7 @@ def club_information(x: Tensor, y: Tensor) -> Tensor:
     x, y = _standardised(x), _standardised(y)
     n = len(x)
     K = x @ x.T
-    ridge = RIDGE * K.diagonal().mean()
+    ridge = RIDGE * K.diagonal().mean() + 1e-6  # an embedding may have collapsed
     hat = torch.linalg.solve(K + ridge * torch.eye(n, dtype=K.dtype, device=K.device), K)
     own = hat.diagonal()[:, None] + 1 / n  # what a document says of itself, by the mean as well
     error = (y - hat @ y) / (1 - own)  # leave-one-out, (n_documents, width_y)

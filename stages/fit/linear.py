@@ -1,12 +1,13 @@
-"""Linear experts: logistic regression on pooled statistics, so that HILBERT contains its baselines.
+"""The linear expert: logistic regression on pooled statistics, the baseline inside HILBERT.
 
-Of each document they see what the baselines see, mean and deviation over the segments of a
+Of each document it sees what the baselines see, mean and deviation over the segments of a
 modality, standardised on training documents, and whether the modality is there.
 """
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -75,8 +76,8 @@ def linear_expert(name: str, state: Mapping[str, Tensor]) -> LinearExpert:
 
 def fit_linear(
     documents: DocumentSet, train: Index, seed: int
-) -> tuple[tuple[LinearExpert, ...], Matrix]:
-    """An expert for each modality and one for both, their penalties chosen by inner splits.
+) -> tuple[LinearExpert | None, Matrix]:
+    """The expert of one modality or of both, and its penalty, that inner splits speak for.
 
     Parameters
     ----------
@@ -88,24 +89,34 @@ def fit_linear(
 
     Returns
     -------
-    experts : tuple of LinearExpert
-        Of the modalities that training documents have; none where they have one class.
-    log_probabilities : float64 array of shape (n_experts, n_documents, n_classes)
-        What experts that did not see a training document say of it; NaN where unknown.
+    expert : LinearExpert
+        None where the training documents have one class.
+    log_probabilities : float64 array of shape (n_documents, n_classes)
+        What such experts that did not see a training document say of it; NaN where unknown.
     """
     known = train[documents.labels[train] != MISSING]
     if len(np.unique(documents.labels[known])) < 2:
-        return (), np.empty((0, documents.n_documents, documents.n_classes))
+        return None, np.full((documents.n_documents, documents.n_classes), np.nan)
     splits = inner_splits(documents.labels, documents.groups, train, INNER_PARTS, seed)
-    found = []
     # the matrices are small: threads of BLAS would cost more than they bring
     with threadpool_limits(1):
-        for modalities in _combinations(documents, known):
-            x = statistics(documents, modalities, documents.widths)
-            penalty, said = _choose(x, documents, splits)
-            (expert,) = _fit(x, documents, known, modalities, (penalty,))
-            found.append((expert, said))
-    return tuple(e for e, _ in found), np.stack([said for _, said in found])
+        choices = [
+            _choose(modalities, documents, splits) for modalities in _combinations(documents, known)
+        ]
+        # of equals the last, which sees most: without inner splits it is both modalities
+        best = min(reversed(choices), key=lambda choice: choice.loss)
+        x = statistics(documents, best.modalities, documents.widths)
+        (expert,) = _fit(x, documents, known, best.modalities, (best.penalty,))
+    return expert, best.said
+
+
+class Choice(NamedTuple):
+    """An expert's modalities and penalty, with their mean loss and words on unseen documents."""
+
+    modalities: tuple[Modality, ...]
+    penalty: float
+    loss: float
+    said: Matrix
 
 
 def statistics(documents: DocumentSet, modalities: Sequence[Modality], widths: Widths) -> Matrix:
@@ -143,24 +154,28 @@ def _combinations(documents: DocumentSet, train: Index) -> list[tuple[Modality, 
 
 
 def _choose(
-    x: Matrix, documents: DocumentSet, splits: Sequence[tuple[Index, Index]]
-) -> tuple[float, Matrix]:
-    """The penalty with the lowest mean log loss, and what it says of documents it did not see."""
+    modalities: tuple[Modality, ...],
+    documents: DocumentSet,
+    splits: Sequence[tuple[Index, Index]],
+) -> Choice:
+    """The penalty with the lowest mean log loss."""
+    x = statistics(documents, modalities, documents.widths)
     shape = (len(PENALTIES), documents.n_documents, documents.n_classes)
     said = np.full(shape, np.nan)
     if not splits:
-        return FALLBACK_C, said[0]
+        return Choice(modalities, FALLBACK_C, np.inf, said[0])
     losses = []
     for fitted, validated in splits:
-        for i, expert in enumerate(_fit(x, documents, fitted, (), PENALTIES)):
+        for i, expert in enumerate(_fit(x, documents, fitted, modalities, PENALTIES)):
             z = standardised(x[validated], expert.mean, expert.scale)
             said[i, validated] = log_softmax(z @ expert.weight + expert.bias)
         truth, everything = documents.labels[validated], range(documents.n_classes)
         losses.append(
             [log_loss(truth, np.exp(part[validated]), labels=everything) for part in said]
         )
-    best = int(np.argmin(np.mean(losses, axis=0)))
-    return PENALTIES[best], said[best]
+    means = np.mean(losses, axis=0)
+    best = int(np.argmin(means))
+    return Choice(modalities, PENALTIES[best], float(means[best]), said[best])
 
 
 def _fit(

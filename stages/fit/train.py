@@ -13,7 +13,7 @@ from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.linear import LinearExpert, fit_linear
 from hilbert.stages.fit.loop import History, make_task, run_phases
-from hilbert.stages.fit.mixing import NETWORK, Mixing, even_mixing, fit_mixing
+from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.schedule import ANNEALING, best_epoch, epoch_limits
 from hilbert.stages.fit.splits import inner_splits
@@ -59,8 +59,8 @@ def train_hilbert(
     is held out; the averaged ones are trained on all documents, annealed, as far as served the
     trials best (Goodfellow et al., Deep Learning, algorithm 7.2). Stopping each network by its
     own held-out part took a seventh of the rare classes from it: macro AUC .894, not .912.
-    What the trials say of documents that they did not see, and the linear experts of their
-    inner splits, tells how the experts are mixed.
+    What the trials say of documents that they did not see, and linear experts of inner splits,
+    tells how networks and linear expert are mixed.
     """
     networks: list[Hilbert] = []
     curves: list[Curves] = []
@@ -68,8 +68,8 @@ def train_hilbert(
         least, most = epoch_limits(len(train), config)
         trials = _try_epochs(documents, train, config, seed, (least, most))
         epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
-        experts, said = _linear(documents, train, config, seed)
-        mixing = _mix(documents, trials, experts, said)
+        expert, said = fit_linear(documents, train, seed) if config.linear else (None, None)
+        mixing = _mix(documents, trials, expert, said)
         for member in range(config.seeds_averaged):
             network, history = _train_one(
                 documents, (train, NOTHING), config, (seed, member), (epochs, epochs)
@@ -80,7 +80,7 @@ def train_hilbert(
                 progress(member + 1, config.seeds_averaged)
     watched = (trials.curves,) if trials.curves else ()
     return TrainedModel(
-        tuple(networks), documents.classes, config, (*curves, *watched), experts, mixing
+        tuple(networks), documents.classes, config, (*curves, *watched), expert, mixing
     )
 
 
@@ -156,27 +156,22 @@ def _mean_curves(curves: list[Curves]) -> Curves:
     }
 
 
-def _linear(
-    documents: DocumentSet, train: Index, config: TrainConfig, seed: int
-) -> tuple[tuple[LinearExpert, ...], NDArray[np.float64]]:
-    if not config.linear:
-        return (), np.empty((0, documents.n_documents, documents.n_classes))
-    return fit_linear(documents, train, seed)
-
-
 def _mix(
     documents: DocumentSet,
     trials: Trials,
-    experts: tuple[LinearExpert, ...],
-    said: NDArray[np.float64],
+    expert: LinearExpert | None,
+    said: NDArray[np.float64] | None,
 ) -> Mixing:
-    """Weights of the experts by the documents of which all of them spoke unseen."""
-    names = (NETWORK, *(e.name for e in experts))
-    everyone = np.concatenate([trials.said[None], said])
-    known = np.isfinite(everyone).all((0, 2))
+    """The mixing by the documents of which networks and linear expert spoke unseen."""
+    has_linear = expert is not None and said is not None
+    linear = said if has_linear else None
+    known = np.isfinite(trials.said).all(1)
+    if linear is not None:
+        known &= np.isfinite(linear).all(1)
     if not known.any():
-        return even_mixing(names, documents.n_classes)
-    return fit_mixing(names, everyone[:, known], documents.labels[known])
+        return even_mixing(documents.n_classes, has_linear=has_linear)
+    spoken = None if linear is None else linear[known]
+    return fit_mixing(trials.said[known], spoken, documents.labels[known])
 
 
 def _train_one(

@@ -13,7 +13,7 @@ from hilbert.stages.fit.batches import Batch, bounded_batches, collate
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet, Widths
 from hilbert.stages.fit.linear import LinearExpert, linear_expert
-from hilbert.stages.fit.mixing import NETWORK, Mixing
+from hilbert.stages.fit.mixing import Mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.standardise import Moments
 from hilbert.store.errors import FitError
@@ -39,10 +39,10 @@ class TrainedModel:
     curves : tuple of dict
         Losses by epoch: one dict a network, then the mean of the trials that chose the number
         of epochs. Empty for a model read from a file.
-    experts : tuple of LinearExpert
-        Linear experts beside the networks.
+    expert : LinearExpert, optional
+        Linear expert beside the networks.
     mixing : Mixing, optional
-        How the networks' mean and the linear experts are mixed; without it the networks' mean
+        How the networks' mean and the linear expert are mixed; without it the networks' mean
         is taken.
     """
 
@@ -50,7 +50,7 @@ class TrainedModel:
     classes: tuple[str, ...]
     config: TrainConfig
     curves: tuple[Curves, ...] = ()
-    experts: tuple[LinearExpert, ...] = ()
+    expert: LinearExpert | None = None
     mixing: Mixing | None = None
 
     def predict_proba(self, documents: DocumentSet) -> NDArray[np.float64]:
@@ -67,10 +67,11 @@ class TrainedModel:
             raise FitError("training diverged; lower --lr or --weight-decay.")
         if self.mixing is None:
             return mean
-        widths = self.networks[0].widths
-        linear = [expert.log_probabilities(documents, widths) for expert in self.experts]
+        linear = None
+        if self.expert is not None:
+            linear = self.expert.log_probabilities(documents, self.networks[0].widths)
         with np.errstate(divide="ignore"):  # the mixing has a floor
-            return self.mixing.probabilities(np.stack([np.log(mean), *linear]))
+            return self.mixing.probabilities(np.log(mean), linear)
 
     def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:
         """Embeddings by name, `audio`, `text` and `joint`, zero where a modality is missing.
@@ -87,15 +88,15 @@ class TrainedModel:
     def state(self) -> dict[str, Tensor]:
         """Every tensor, for safetensors.
 
-        Named ``<network>.<tensor>``, ``linear.<expert>.<tensor>`` and ``mixing.<tensor>``.
+        Named ``<network>.<tensor>``, ``linear.<modalities>.<tensor>`` and ``mixing.<tensor>``.
         """
         state = {
             f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
             for i, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
-        for expert in self.experts:
-            state |= {f"linear.{expert.name}.{n}": t for n, t in expert.state().items()}
+        if self.expert is not None:
+            state |= {f"linear.{self.expert.name}.{n}": t for n, t in self.expert.state().items()}
         if self.mixing is not None:
             state["mixing.weights"] = torch.from_numpy(self.mixing.weights)
             state["mixing.offset"] = torch.from_numpy(self.mixing.offset)
@@ -136,24 +137,24 @@ def from_state(
                 f"the weights of network {i} do not fit the saved options. "
                 "Restore the run directory, or fit again."
             ) from error
-    experts = _experts(state)
-    mixing = None
-    if "mixing.weights" in state:
-        names = (NETWORK, *(e.name for e in experts))
-        tensors = (state[f"mixing.{n}"].numpy() for n in ("weights", "offset"))
-        mixing = Mixing(names, *tensors)
-    return TrainedModel(tuple(networks), tuple(classes), config, experts=experts, mixing=mixing)
+    return TrainedModel(
+        tuple(networks), tuple(classes), config, expert=_expert(state), mixing=_mixing(state)
+    )
 
 
-def _experts(state: Mapping[str, Tensor]) -> tuple[LinearExpert, ...]:
-    """The linear experts of a state, in the order of training whatever that of the file."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in state.items():
-        if key.startswith("linear."):
-            _, name, part = key.split(".")
-            found.setdefault(name, {})[part] = tensor
-    order = sorted(found, key=lambda name: (len(name.split("+")), name))
-    return tuple(linear_expert(name, found[name]) for name in order)
+def _expert(state: Mapping[str, Tensor]) -> LinearExpert | None:
+    """The linear expert of a state, if it has one."""
+    parts = [key.split(".") for key in state if key.startswith("linear.")]
+    if not parts:
+        return None
+    name = parts[0][1]
+    return linear_expert(name, {part: state[f"linear.{name}.{part}"] for _, _, part in parts})
+
+
+def _mixing(state: Mapping[str, Tensor]) -> Mixing | None:
+    if "mixing.weights" not in state:
+        return None
+    return Mixing(state["mixing.weights"].numpy(), state["mixing.offset"].numpy())
 
 
 def check_widths(documents: DocumentSet, widths: Widths) -> None:
