@@ -82,7 +82,7 @@ class ObjectiveConfig:
     """Weight of the contrastive alignment."""
     cka_weight: float = 0.1
     """Weight of 1 - CKA between each modality and the joint embedding."""
-    balance_weight: float = 0.1
+    balance_weight: float = 0.03
     """Weight of the squared gap between what audio and text tell of the joint embedding."""
     load_weight: float = 0.01
     """Weight of the load balancing of the experts."""
