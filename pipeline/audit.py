@@ -75,7 +75,7 @@ def plan_audit(
         Trial(documents, folds, metadata_models(metadata_of(store, plan.rows, plan.speakers)))
     ]
     for name, alone in single_modality(documents).items():
-        trials.append(Trial(alone, folds, [HilbertModel(options.train, name, inner=False)]))
+        trials.append(Trial(alone, folds, [HilbertModel(options.train, name)]))
     voices = {"interviewer": ("the interviewer", 0, documents.n_documents)}
     if not plan.speakers.is_everyone:
         voices.clear()

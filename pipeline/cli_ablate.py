@@ -42,7 +42,7 @@ def command(only: tuple[str, ...], dry_run: bool, as_json: bool, **_: object) ->
     if unlike := sorted(set(only) - set(trains)):
         raise FitError(f"{unlike[0]} is no different from what is fitted; drop --only {unlike[0]}")
     variants = [
-        Variant(name, key_of(plan, train), HilbertModel(on_device(train), name, inner=False))
+        Variant(name, key_of(plan, train), HilbertModel(on_device(train), name))
         for name, train in trains.items()
         if not only or name in ("hilbert", *only)
     ]

@@ -62,7 +62,7 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
     train = on_device(options.train)
     tuned = TunedHilbert(train, budget, folder / "searches")
     variants = [
-        Variant("hilbert", key_of(plan, options.train), HilbertModel(train, inner=False)),
+        Variant("hilbert", key_of(plan, options.train), HilbertModel(train)),
         Variant("tuned", key, tuned),
     ]
     if dry_run:

@@ -16,6 +16,8 @@ _PARTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "direct-contrast": {"objective": {"contrast": "direct"}},
     "shared-views": {"train": {"independent_views": False}},
+    "no-linear-expert": {"train": {"linear": False}},
+    "no-peaks": {"model": {"peaks": 0}},
     "no-cross-attention": {"model": {"cross_attention": False}},
     "mean-pooling": {"model": {"pooling": "mean"}},
     "one-expert": {"model": {"experts": 1, "top_k": 0}},

@@ -114,7 +114,7 @@ def other_voices(documents: DocumentSet, name: str, config: TrainConfig) -> list
     """Models of what others than those of interest say: HILBERT and the widest regression."""
     widest = make_baselines(documents)[-1]
     return [
-        HilbertModel(config, f"hilbert_{name}", inner=False),
+        HilbertModel(config, f"hilbert_{name}"),
         replace(widest, name=f"logistic_{name}"),
     ]
 

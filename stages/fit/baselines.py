@@ -146,12 +146,23 @@ def rotate(fitted: Matrix, tested: Matrix) -> tuple[Matrix, Matrix]:
     fitted : float64 array of shape (n_fitted, n_features)
     tested : float64 array of shape (n_tested, n_features)
     """
+    axes = rotation(fitted)
+    return fitted @ axes, tested @ axes
+
+
+def rotation(fitted: Matrix) -> Matrix:
+    """The axes of `rotate`, orthonormal columns; the identity where it would save nothing.
+
+    Returns
+    -------
+    float64 array of shape (n_features, n_axes)
+    """
     if fitted.shape[1] <= fitted.shape[0]:
-        return fitted, tested
+        return np.eye(fitted.shape[1])
     variances, axes = np.linalg.eigh(fitted @ fitted.T)
     kept = variances > 1e-10 * variances.max(initial=0.0)
-    axes, lengths = axes[:, kept], np.sqrt(variances[kept])
-    return axes * lengths, (tested @ fitted.T @ axes) / lengths
+    found: Matrix = fitted.T @ (axes[:, kept] / np.sqrt(variances[kept]))
+    return found
 
 
 def _side_by_side(pooled: Sequence[Matrix]) -> Matrix:

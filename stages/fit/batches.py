@@ -65,6 +65,28 @@ def draw_view(batch: Batch, low: float) -> Batch:
     return Batch(_draw(batch.audio, low), _draw(batch.text, low))
 
 
+def withhold(batch: Batch, share: float) -> Batch:
+    """The same batch where some documents that have both modalities lose one of them.
+
+    A document that is seen with audio alone and with text alone is predicted from either.
+
+    Parameters
+    ----------
+    batch : Batch
+    share : float
+        Chance that a document loses one; audio and text go equally often.
+    """
+    if not share:
+        return batch
+    luck = torch.rand(len(batch.audio.mask), device=batch.audio.mask.device)
+    both = batch.audio.present & batch.text.present
+    silent, unread = both & (luck < share / 2), both & (luck >= 1 - share / 2)
+    return Batch(
+        replace(batch.audio, mask=batch.audio.mask & ~silent[:, None]),
+        replace(batch.text, mask=batch.text.mask & ~unread[:, None]),
+    )
+
+
 def _draw(stream: Stream, low: float) -> Stream:
     n_segments = stream.mask.sum(1)
     share = low + (1 - low) * torch.rand(n_segments.shape, device=n_segments.device)

@@ -10,6 +10,7 @@ from hilbert.store.errors import FitError
 Pooling = Literal["statistics", "mean"]
 Contrast = Literal["reciprocal", "direct"]
 Kernel = Literal["linear", "rbf"]
+Estimator = Literal["infonce", "gaussian", "club"]
 Phases = Literal["joint", "align-then-classify"]
 Splits = Literal["repeated", "leave-one-group-out", "column"]
 Options = TypeVar("Options")
@@ -50,6 +51,8 @@ class ModelConfig:
     """Mean and deviation under the attention weights, or the mean alone."""
     cross_attention: bool = True
     """Let the segments of each modality attend to those of the other (ablation: not)."""
+    peaks: int = 16
+    """Detectors of each pooling that report their largest response to any segment."""
     time_bias: bool = True
     """Let segments attend by their distance in time, where both times are known."""
     experts: int = 4
@@ -68,6 +71,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("width", "heads", "hops", "experts", "expert_width"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _check(self.peaks >= 0, "peaks", "at least 0", self.peaks)
         for name in ("expert_dropout", "dropout", "input_dropout"):
             _check(0 <= getattr(self, name) < 1, name, "in [0, 1)", getattr(self, name))
         _check(
@@ -85,7 +89,7 @@ class ObjectiveConfig:
     """Weight of the contrastive alignment."""
     cka_weight: float = 0.1
     """Weight of 1 - CKA between each modality and the joint embedding."""
-    balance_weight: float = 0.1
+    balance_weight: float = 0.03
     """Weight of the squared gap between what audio and text tell of the joint embedding."""
     load_weight: float = 0.01
     """Weight of the load balancing of the experts."""
@@ -93,6 +97,10 @@ class ObjectiveConfig:
     """Align each modality with the joint embedding, or the two directly (ablation)."""
     cka_kernel: Kernel = "linear"
     """Kernel of the CKA."""
+    balance_estimator: Estimator = "infonce"
+    """How the balance estimates information: by the critic of the contrastive loss, capped at the
+    log of the batch, or by a linear Gaussian model, as information (gaussian) or its upper bound
+    (club), both for each dimension of the joint embedding."""
     class_balance: float = 0.99
     """Beta of the effective number of documents of a class; 0 weighs classes equally often."""
     focal_gamma: float = 0.0
@@ -107,6 +115,7 @@ class ObjectiveConfig:
         _check(0 <= self.class_balance < 1, "class_balance", "in [0, 1)", self.class_balance)
         _check_choice("contrast", self.contrast, ("reciprocal", "direct"))
         _check_choice("cka_kernel", self.cka_kernel, ("linear", "rbf"))
+        _check_choice("balance_estimator", self.balance_estimator, ("infonce", "gaussian", "club"))
 
 
 @dataclass(frozen=True)
@@ -137,14 +146,19 @@ class TrainConfig:
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient."""
     patience: int = 4
-    """Epochs without a better held-out loss that end the trial of how many epochs to train;
-    0 trains all epochs without a trial."""
-    held_out: float = 0.15
-    """Share of the training groups that early stopping looks at."""
+    """Epochs without a better held-out loss that end a trial; 0 trains all epochs, and mixes
+    the experts evenly, without any trial."""
+    inner_parts: int = 3
+    """Parts of the training groups, each held out of one trial. The trials tell how many epochs
+    to train and how much each expert's word counts."""
+    linear: bool = True
+    """Linear experts on pooled statistics beside the networks."""
     seeds_averaged: int = 3
     """Networks whose probabilities are averaged."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
+    modality_dropout: float = 0.0
+    """Chance that a document with both modalities is seen without one of them in a step."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""
     max_segments: int = 512
@@ -166,7 +180,10 @@ class TrainConfig:
         _check(self.patience >= 0, "patience", "at least 0", self.patience)
         _check(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
-        _check(0 < self.held_out <= 0.5, "held_out", "in (0, 0.5]", self.held_out)
+        _check(
+            0 <= self.modality_dropout < 1, "modality_dropout", "in [0, 1)", self.modality_dropout
+        )
+        _check(self.inner_parts >= 2, "inner_parts", "at least 2", self.inner_parts)
         _check(0 < self.subset_low <= 1, "subset_low", "in (0, 1]", self.subset_low)
         _check_choice("phases", self.phases, ("joint", "align-then-classify"))
 

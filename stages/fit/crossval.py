@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.inner import inner_predictions
 from hilbert.stages.fit.results import Inner, Result
 from hilbert.stages.fit.retrieval import Recall, measure_recall
 from hilbert.stages.fit.shared import Shared, receive, share
@@ -72,13 +71,10 @@ class HilbertModel:
     ----------
     config : TrainConfig
     name : str
-    inner : bool
-        Whether to predict inside the training documents, too, which costs one network more.
     """
 
     config: TrainConfig
     name: str = "hilbert"
-    inner: bool = True
 
     def fit_predict(
         self, documents: DocumentSet, train: Index, test: Index, seed: int
@@ -90,9 +86,8 @@ class HilbertModel:
     def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
         """Predictions, those inside the training documents, and recall of the modalities."""
         model = train_hilbert(documents, train, self.config, seed=seed)
-        inner = inner_predictions(documents, train, model, seed) if self.inner else None
         tested = documents.take(test)
-        return Result(model.predict_proba(tested), inner, measure_recall(model, tested))
+        return Result(model.predict_proba(tested), model.inner, measure_recall(model, tested))
 
 
 class Job(NamedTuple):

@@ -1,12 +1,14 @@
 """The training loop of one network."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view
+from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view, withhold
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.losses import task_loss
@@ -42,6 +44,21 @@ class Task:
     rng: np.random.Generator
 
 
+class History(NamedTuple):
+    """What a training left behind.
+
+    Attributes
+    ----------
+    curves : dict
+        Mean of each term by epoch.
+    said : list of float64 arrays of shape (n_held, n_classes)
+        Log probabilities of the held-out documents after each epoch.
+    """
+
+    curves: Curves
+    said: list[NDArray[np.float64]]
+
+
 def make_task(
     documents: DocumentSet,
     parts: tuple[Index, Index],
@@ -60,23 +77,30 @@ def make_task(
     return Task(documents, *parts, labels, groups, objective, config, rng)
 
 
-def run_phases(network: Hilbert, task: Task, epochs: int) -> Curves:
+def run_phases(network: Hilbert, task: Task, epochs: int, least: int = 1) -> History:
     """Train a network: all terms at once, or the alignment first and then the classifier.
 
-    Where documents are held out, the learning rate stays constant and training ends when
-    their loss has not fallen for a while; otherwise it is annealed over `epochs`.
+    Where documents are held out, the learning rate stays constant and training ends when,
+    after `least` epochs, their loss has not fallen for a while; otherwise it is annealed over
+    `epochs`.
     """
     if task.config.phases == "joint":
-        return _fit(network, network, task, ("align", "classify"), epochs)
-    aligned = _fit(network, network, task, ("align",), task.config.align_epochs)
-    classified = _fit(network, network.classifier, task, ("classify",), epochs)
-    return aligned | classified
+        return _fit(network, network, task, ("align", "classify"), (least, epochs))
+    n_align = task.config.align_epochs
+    aligned, _ = _fit(network, network, task, ("align",), (n_align, n_align))
+    classified, said = _fit(network, network.classifier, task, ("classify",), (least, epochs))
+    return History(aligned | classified, said)
 
 
 def _fit(
-    network: Hilbert, trained: nn.Module, task: Task, parts: tuple[str, ...], epochs: int
-) -> Curves:
+    network: Hilbert,
+    trained: nn.Module,
+    task: Task,
+    parts: tuple[str, ...],
+    limits: tuple[int, int],
+) -> History:
     """Minimise some parts of the objective over the parameters of `trained`."""
+    least, epochs = limits
     network.requires_grad_(False)
     network.zero_grad(set_to_none=True)  # of the phase before
     trained.requires_grad_(True)
@@ -84,14 +108,17 @@ def _fit(
     # the held-out loss is the classifier's, so alignment alone runs its full length
     watched = len(task.held) > 0 and "classify" in parts
     optimizer, schedule = make_optimizer(trained, task.config, n_steps, anneal=not watched)
-    curves: Curves = {}
-    for _ in range(epochs):
-        _record(curves, _epoch(network, task, parts, optimizer, schedule))
+    history = History({}, [])
+    for epoch in range(epochs):
+        _record(history.curves, _epoch(network, task, parts, optimizer, schedule))
         if watched:
-            _record(curves, {"held_out": _held_loss(network, task)})
-            if should_stop(curves["held_out"], task.config.patience):
+            loss, said = _look(network, task)
+            _record(history.curves, {"held_out": loss})
+            history.said.append(said)
+            past = should_stop(history.curves["held_out"], task.config.patience)
+            if epoch + 1 >= least and past:
                 break
-    return curves
+    return history
 
 
 def _epoch(
@@ -133,6 +160,7 @@ def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -
         rng=task.rng,
         device=config.device,
     )
+    batch = withhold(batch, config.modality_dropout)
     own = draw_view(batch, config.subset_low)
     joint = draw_view(batch, config.subset_low) if config.independent_views else own
     embeddings, routed = network(own, joint)
@@ -152,8 +180,8 @@ def _step(network: Hilbert, optimizer: torch.optim.Optimizer, loss: Tensor, clip
     optimizer.step()
 
 
-def _held_loss(network: Hilbert, task: Task) -> float:
-    """Class-weighted cross-entropy of the held-out documents, all segments seen."""
+def _look(network: Hilbert, task: Task) -> tuple[float, NDArray[np.float64]]:
+    """Class-weighted cross-entropy of the held-out documents and their log probabilities."""
     held = task.documents.take(task.held)
     logits = []
     network.eval()
@@ -162,7 +190,8 @@ def _held_loss(network: Hilbert, task: Task) -> float:
             batch = collate(held, index, network.widths, device=task.config.device)
             logits.append(network(batch)[1].logits)
         labels = task.labels[torch.from_numpy(task.held).to(task.config.device)]
-        return task_loss(torch.cat(logits), labels, task.objective.class_weights).item()
+        loss = task_loss(torch.cat(logits), labels, task.objective.class_weights).item()
+    return loss, torch.cat(logits).double().log_softmax(1).cpu().numpy()
 
 
 def _record(curves: Curves, values: dict[str, float]) -> None:

@@ -132,7 +132,7 @@ def _log_share(mask: Tensor) -> Tensor:
 
 
 def _pooling(config: ModelConfig) -> AttentivePooling:
-    return AttentivePooling(config.width, config.hops, config.pooling, config.dropout)
+    return AttentivePooling(config.width, config.hops, config.pooling, config.peaks, config.dropout)
 
 
 def _cross(config: ModelConfig) -> CrossAttention:

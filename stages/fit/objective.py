@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hilbert.stages.fit.cka import cka_loss
+from hilbert.stages.fit.cka import MIN_PAIRS, cka_loss
 from hilbert.stages.fit.config import ObjectiveConfig
+from hilbert.stages.fit.information import club_information, gaussian_information
 from hilbert.stages.fit.losses import (
     balance_loss,
     candidates,
@@ -126,9 +127,18 @@ class Objective:
         """Balance over documents that have both: only there the two informations compare."""
         told = []
         for own in (embeddings.audio, embeddings.text):
-            pair = self._pair(own, embeddings.joint, groups, both)
-            told.append(information(similarities(pair.x, pair.y, log_scale), pair.competing))
+            told.append(self._told(self._pair(own, embeddings.joint, groups, both), log_scale))
         return balance_loss(*told)
+
+    def _told(self, pair: Pair, log_scale: Tensor) -> Tensor:
+        """What the first embedding of a pair tells of the second."""
+        if self.config.balance_estimator == "infonce":
+            return information(similarities(pair.x, pair.y, log_scale), pair.competing)
+        if len(pair.x) < MIN_PAIRS:
+            return pair.x.new_zeros(())
+        estimate = {"gaussian": gaussian_information, "club": club_information}
+        told = estimate[self.config.balance_estimator](pair.x, pair.y) / pair.y.shape[1]
+        return told.to(pair.x.dtype)
 
     def _pair(self, x: Tensor, y: Tensor, groups: Tensor, kept: Tensor) -> Pair:
         return Pair(x[kept], y[kept], candidates(groups[kept], self.mask_groups))

@@ -61,6 +61,9 @@ class AttentivePooling(nn.Module):
         Attention distributions over the segments.
     pooling : {"statistics", "mean"}
         Whether the deviation under the weights joins the mean.
+    peaks : int
+        Linear detectors of which only the largest response to any segment counts, for evidence
+        in a single segment, which every mean over hundreds drowns (max pooling of instances).
     dropout : float
         Of the pooled statistics.
 
@@ -69,7 +72,7 @@ class AttentivePooling(nn.Module):
     Lin et al., A Structured Self-Attentive Sentence Embedding, arXiv 1703.03130.
     """
 
-    def __init__(self, width: int, hops: int, pooling: Pooling, dropout: float) -> None:
+    def __init__(self, width: int, hops: int, pooling: Pooling, peaks: int, dropout: float) -> None:
         super().__init__()
         self.pooling = pooling
         query = nn.Linear(width, hops)
@@ -77,9 +80,10 @@ class AttentivePooling(nn.Module):
         nn.init.zeros_(query.weight)
         self.score = nn.Sequential(nn.Linear(width, width), nn.Tanh(), query)
         n_statistics = 2 if pooling == "statistics" else 1
+        self.detect = nn.Linear(width, peaks) if peaks else None
         self.output = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(hops * n_statistics * width, width),
+            nn.Linear(hops * n_statistics * width + peaks, width),
             nn.LayerNorm(width),
         )
 
@@ -103,6 +107,15 @@ class AttentivePooling(nn.Module):
             scores = scores + prior[..., None]
         mean, deviation = weighted_statistics(x, masked_softmax(scores, mask))
         parts = [mean, deviation] if self.pooling == "statistics" else [mean]
-        pooled = torch.cat(parts, -1).flatten(1)  # (n_documents, n_hops * n_statistics * width)
+        # (n_documents, n_hops * n_statistics * width + n_peaks)
+        pooled = torch.cat([*(part.flatten(1) for part in parts), *self._peaks(x, mask)], 1)
         embedding: Tensor = self.output(pooled) * mask.any(1, keepdim=True)
         return embedding
+
+    def _peaks(self, x: Tensor, mask: Tensor) -> list[Tensor]:
+        """Largest response of each detector, of shape (n_documents, n_peaks), if there are any."""
+        if self.detect is None:
+            return []
+        responses = self.detect(x)  # (n_documents, n_segments, n_peaks)
+        largest = responses.masked_fill(~mask[..., None], torch.finfo(x.dtype).min).amax(1)
+        return [largest.masked_fill(~mask.any(1, keepdim=True), 0.0)]

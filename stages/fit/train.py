@@ -1,18 +1,23 @@
-"""Training of HILBERT: how many epochs, then several networks from different starts."""
+"""Training of HILBERT: trials inside the training documents, then networks on all of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.loop import make_task, run_phases
+from hilbert.stages.fit.linear import LinearExpert, fit_linear
+from hilbert.stages.fit.loop import History, make_task, run_phases
+from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
+from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.schedule import ANNEALING, best_epoch, epoch_limits
-from hilbert.stages.fit.splits import hold_out
+from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.standardise import segment_moments
 from hilbert.stages.fit.trained import Curves, TrainedModel
 
@@ -51,28 +56,52 @@ def train_hilbert(
 
     Notes
     -----
-    Early stopping: one network is tried at a constant learning rate on a part of the training
-    groups, the rest held out; the others are trained on all of them, annealed, as far as
-    served it best (Goodfellow et al., Deep Learning, algorithm 7.2). Stopping each network by
-    its own held-out part took a seventh of the rare classes from it: macro AUC .894, not .912.
+    Trials: a network for each inner split, at a constant learning rate, watches the part that
+    is held out; the averaged ones are trained on all documents, annealed, as far as served the
+    trials best (Goodfellow et al., Deep Learning, algorithm 7.2). Stopping each network by its
+    own held-out part took a seventh of the rare classes from it: macro AUC .894, not .912.
+    What the trials say of documents that they did not see, and linear experts of inner splits,
+    tells how networks and linear expert are mixed.
     """
     networks: list[Hilbert] = []
     curves: list[Curves] = []
     with _reproducible(config.threads):
         least, most = epoch_limits(len(train), config)
-        trial = _try_epochs(documents, train, config, seed, most) if least < most else {}
-        epochs = _chosen_epochs(trial, least, most)
+        trials = _try_epochs(documents, train, config, seed, (least, most))
+        epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
+        expert, said = fit_linear(documents, train, seed) if config.linear else (None, None)
+        mixing, inner = _mix(documents, trials, expert, said)
         for member in range(config.seeds_averaged):
-            network, losses = _train_one(
-                documents, (train, NOTHING), config, (seed, member), epochs
+            network, history = _train_one(
+                documents, (train, NOTHING), config, (seed, member), (epochs, epochs)
             )
             networks.append(network)
-            curves.append(losses)
+            curves.append(history.curves)
             if progress is not None:
                 progress(member + 1, config.seeds_averaged)
+    watched = (trials.curves,) if trials.curves else ()
     return TrainedModel(
-        tuple(networks), documents.classes, config, (*curves, trial) if trial else tuple(curves)
+        tuple(networks), documents.classes, config, (*curves, *watched), expert, mixing, inner
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """What networks on a part of the training documents showed.
+
+    Attributes
+    ----------
+    curves : dict
+        Mean of each term over the trials; empty without any.
+    best : int
+        Epochs after which the held-out loss was lowest.
+    said : float64 array of shape (n_documents, n_classes)
+        Log probabilities after `best` epochs, NaN for documents that were not held out.
+    """
+
+    curves: Curves
+    best: int
+    said: NDArray[np.float64]
 
 
 @contextmanager
@@ -88,23 +117,65 @@ def _reproducible(threads: int) -> Iterator[None]:
 
 
 def _try_epochs(
-    documents: DocumentSet, train: Index, config: TrainConfig, seed: int, most: int
-) -> Curves:
-    """Losses of a network that watches held-out groups; empty where nothing can be held out."""
+    documents: DocumentSet,
+    train: Index,
+    config: TrainConfig,
+    seed: int,
+    limits: tuple[int, int],
+) -> Trials:
+    """Train one network for each inner split and watch what it did not see."""
+    said = np.full((documents.n_documents, documents.n_classes), np.nan)
     if not config.patience:
-        return {}
-    parts = hold_out(documents.labels, documents.groups, train, config.held_out, seed)
-    if not len(parts[1]):
-        return {}
-    constant = -(-most // ANNEALING)
-    return _train_one(documents, parts, config, (seed, config.seeds_averaged), constant)[1]
+        return Trials({}, 0, said)
+    splits = inner_splits(documents.labels, documents.groups, train, config.inner_parts, seed)
+    least, most = (-(-n // ANNEALING) for n in limits)
+    names = np.asarray(documents.groups, dtype=object)
+    histories = []
+    for i, (_, held) in enumerate(splits):
+        fitted = train[~np.isin(names[train], names[held])]  # with those that have no label
+        number = (seed, config.seeds_averaged + i)
+        histories.append(_train_one(documents, (fitted, held), config, number, (least, most))[1])
+    if not histories:
+        return Trials({}, 0, said)
+    curves = _mean_curves([h.curves for h in histories])
+    best = max(best_epoch(curves["held_out"]), least)
+    for (_, held), history in zip(splits, histories, strict=True):
+        said[held] = history.said[min(best, len(history.said)) - 1]
+    return Trials(curves, best, said)
 
 
-def _chosen_epochs(trial: Curves, least: int, most: int) -> int:
-    """Passes of the annealed networks: as far as served the trial best, within the limits."""
-    if not trial:
-        return most
-    return min(max(least, ANNEALING * best_epoch(trial["held_out"])), most)
+def _mean_curves(curves: list[Curves]) -> Curves:
+    """Mean of each term by epoch; a trial that ended goes on as it was."""
+    n_epochs = max(len(values) for c in curves for values in c.values())
+    names = sorted(set().union(*curves))
+    return {
+        name: np.mean(
+            [c[name] + [c[name][-1]] * (n_epochs - len(c[name])) for c in curves if name in c],
+            axis=0,
+        ).tolist()
+        for name in names
+    }
+
+
+def _mix(
+    documents: DocumentSet,
+    trials: Trials,
+    expert: LinearExpert | None,
+    said: NDArray[np.float64] | None,
+) -> tuple[Mixing, Inner | None]:
+    """The mixing by the documents of which networks and linear expert spoke unseen, and of those
+    what it makes."""
+    has_linear = expert is not None and said is not None
+    linear = said if has_linear else None
+    known = np.isfinite(trials.said).all(1)
+    if linear is not None:
+        known &= np.isfinite(linear).all(1)
+    if not known.any():
+        return even_mixing(documents.n_classes, has_linear=has_linear), None
+    spoken = None if linear is None else linear[known]
+    mixing = fit_mixing(trials.said[known], spoken, documents.labels[known])
+    probabilities = mixing.probabilities(trials.said[known], spoken)
+    return mixing, Inner(np.flatnonzero(known), probabilities)
 
 
 def _train_one(
@@ -112,13 +183,14 @@ def _train_one(
     parts: tuple[Index, Index],
     config: TrainConfig,
     seed: tuple[int, int],
-    epochs: int,
-) -> tuple[Hilbert, Curves]:
+    limits: tuple[int, int],
+) -> tuple[Hilbert, History]:
     """One network, trained on the first part and watched on the second."""
+    least, epochs = limits
     state = np.random.SeedSequence(seed)
     torch.manual_seed(int(state.generate_state(1)[0]))
     task = make_task(documents, parts, config, state)
     audio = segment_moments(documents, task.fitted, "audio")
     text = segment_moments(documents, task.fitted, "text")
     network = Hilbert(audio, text, documents.n_classes, config.model).to(config.device)
-    return network, run_phases(network, task, epochs)
+    return network, run_phases(network, task, epochs, least)

@@ -12,7 +12,10 @@ from torch import Tensor
 from hilbert.stages.fit.batches import Batch, bounded_batches, collate
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet, Widths
+from hilbert.stages.fit.linear import LinearExpert, linear_expert
+from hilbert.stages.fit.mixing import Mixing
 from hilbert.stages.fit.model import Hilbert
+from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.standardise import Moments
 from hilbert.store.errors import FitError
 from hilbert.store.types import MODALITIES
@@ -35,14 +38,25 @@ class TrainedModel:
     classes : tuple of str
     config : TrainConfig
     curves : tuple of dict
-        Losses by epoch: one dict a network, then one of the trial that chose the number of
-        epochs. Empty for a model read from a file.
+        Losses by epoch: one dict a network, then the mean of the trials that chose the number
+        of epochs. Empty for a model read from a file.
+    expert : LinearExpert, optional
+        Linear expert beside the networks.
+    mixing : Mixing, optional
+        How the networks' mean and the linear expert are mixed; without it the networks' mean
+        is taken.
+    inner : Inner, optional
+        What the trials and the linear experts of inner splits, so mixed, made of training
+        documents that they did not see. None for a model read from a file, or without trials.
     """
 
     networks: tuple[Hilbert, ...]
     classes: tuple[str, ...]
     config: TrainConfig
     curves: tuple[Curves, ...] = ()
+    expert: LinearExpert | None = None
+    mixing: Mixing | None = None
+    inner: Inner | None = None
 
     def predict_proba(self, documents: DocumentSet) -> NDArray[np.float64]:
         """Class probabilities of shape (n_documents, n_classes); rows sum to 1.
@@ -56,7 +70,13 @@ class TrainedModel:
         mean: NDArray[np.float64] = np.mean(parts, axis=0)
         if not np.isfinite(mean).all():
             raise FitError("training diverged; lower --lr or --weight-decay.")
-        return mean
+        if self.mixing is None:
+            return mean
+        linear = None
+        if self.expert is not None:
+            linear = self.expert.log_probabilities(documents, self.networks[0].widths)
+        with np.errstate(divide="ignore"):  # the mixing has a floor
+            return self.mixing.probabilities(np.log(mean), linear)
 
     def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:
         """Embeddings by name, `audio`, `text` and `joint`, zero where a modality is missing.
@@ -71,12 +91,21 @@ class TrainedModel:
         return {name: stacked[:, i] for i, name in enumerate((*MODALITIES, "joint"))}
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor of every network, named ``<network>.<tensor>``, for safetensors."""
-        return {
+        """Every tensor, for safetensors.
+
+        Named ``<network>.<tensor>``, ``linear.<modalities>.<tensor>`` and ``mixing.<tensor>``.
+        """
+        state = {
             f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
             for i, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
+        if self.expert is not None:
+            state |= {f"linear.{self.expert.name}.{n}": t for n, t in self.expert.state().items()}
+        if self.mixing is not None:
+            state["mixing.weights"] = torch.from_numpy(self.mixing.weights)
+            state["mixing.offset"] = torch.from_numpy(self.mixing.offset)
+        return state
 
     def _apply(
         self, documents: DocumentSet, apply: Callable[[Hilbert, Batch], Tensor]
@@ -113,7 +142,24 @@ def from_state(
                 f"the weights of network {i} do not fit the saved options. "
                 "Restore the run directory, or fit again."
             ) from error
-    return TrainedModel(tuple(networks), tuple(classes), config)
+    return TrainedModel(
+        tuple(networks), tuple(classes), config, expert=_expert(state), mixing=_mixing(state)
+    )
+
+
+def _expert(state: Mapping[str, Tensor]) -> LinearExpert | None:
+    """The linear expert of a state, if it has one."""
+    parts = [key.split(".") for key in state if key.startswith("linear.")]
+    if not parts:
+        return None
+    name = parts[0][1]
+    return linear_expert(name, {part: state[f"linear.{name}.{part}"] for _, _, part in parts})
+
+
+def _mixing(state: Mapping[str, Tensor]) -> Mixing | None:
+    if "mixing.weights" not in state:
+        return None
+    return Mixing(state["mixing.weights"].numpy(), state["mixing.offset"].numpy())
 
 
 def check_widths(documents: DocumentSet, widths: Widths) -> None:

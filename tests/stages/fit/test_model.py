@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hilbert.stages.fit.attention import TimeBias, time_gaps
-from hilbert.stages.fit.batches import Batch, Stream, bounded_batches, collate, draw_view
+from hilbert.stages.fit.batches import Batch, Stream, bounded_batches, collate, draw_view, withhold
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.pooling import AttentivePooling, masked_softmax, weighted_statistics
@@ -159,7 +159,7 @@ def test_masked_softmax_gives_padding_nothing_and_an_empty_row_zeros() -> None:
 
 @pytest.mark.parametrize("pooling", ["statistics", "mean"])
 def test_pooling_starts_from_the_plain_mean(pooling: str) -> None:
-    pool = AttentivePooling(4, 2, pooling, 0.0)  # type: ignore[arg-type]
+    pool = AttentivePooling(4, 2, pooling, 0, 0.0)  # type: ignore[arg-type]
     x, mask = torch.randn(1, 5, 4), torch.ones(1, 5, dtype=torch.bool)
     weights = masked_softmax(pool.score(x), mask)
     assert torch.allclose(weights, torch.full((1, 5, 2), 0.2))
@@ -217,3 +217,30 @@ def test_bounded_batches_cover_everyone_in_order(monkeypatch: pytest.MonkeyPatch
         batch = collate(documents, index, documents.widths)
         cells = len(index) * batch.audio.x.shape[1] * batch.text.x.shape[1]
         assert len(index) == 1 or cells <= 100
+
+
+def test_peaks_report_one_segment_among_many_and_never_padding() -> None:
+    torch.manual_seed(0)
+    pool = AttentivePooling(4, 2, "statistics", 3, 0.0).eval()
+    x = torch.zeros(2, 300, 4)
+    x[0, 137], x[1, 299] = 50.0, 50.0
+    mask = torch.ones(2, 300, dtype=torch.bool)
+    mask[1, 299] = False
+    (peaks,) = pool._peaks(x, mask)
+    assert pool.detect is not None
+    expected = torch.maximum(pool.detect(x[0, 137]), pool.detect(x[0, 0]))
+    assert torch.allclose(peaks[0], expected)
+    assert torch.allclose(peaks[1], pool.detect(x[0, 0]))
+    assert (pool(x, torch.zeros_like(mask)) == 0).all()
+
+
+def test_withheld_modalities_are_about_as_many_as_asked_and_never_both() -> None:
+    torch.manual_seed(0)
+    documents = replace(make_documents(400), text=(None, *make_documents(400).text[1:]))
+    batch = collate(documents, np.arange(400), documents.widths)
+    less = withhold(batch, 0.4)
+    assert (less.audio.present | less.text.present).all()
+    assert less.audio.present[0]  # the only one it has
+    for stream in (less.audio, less.text):
+        assert 0.7 < stream.present.float().mean() < 0.9
+    assert withhold(batch, 0.0) is batch

@@ -130,7 +130,8 @@ def test_align_then_classify_trains_the_classifier_alone_in_the_end() -> None:
     one, two = (
         train_hilbert(documents, TRAIN, replace(config, epochs=n), seed=1).state() for n in (1, 2)
     )
-    moved = {name for name in one if not torch.equal(one[name], two[name])}
+    networks = {name for name in one if name.split(".")[0].isdigit()}
+    moved = {name for name in networks if not torch.equal(one[name], two[name])}
     assert moved
     assert all("classifier" in name for name in moved)
 
@@ -148,7 +149,7 @@ def test_a_trial_on_held_out_groups_chooses_the_number_of_epochs() -> None:
     config = small_config(epochs=40, patience=2, lr=0.02)
     network, trial = train_hilbert(documents, TRAIN, config, seed=1).curves
     best = int(np.argmin(trial["held_out"])) + 1
-    assert len(trial["held_out"]) == best + 2 < 40
+    assert best < len(trial["held_out"]) < 20  # a constant rate goes as far in half the epochs
     assert len(network["task"]) == 2 * best
 
 
@@ -156,6 +157,38 @@ def test_without_patience_all_epochs_are_trained_without_a_trial() -> None:
     (curves,) = train_hilbert(make_documents(), TRAIN, small_config(patience=0), seed=1).curves
     assert len(curves["task"]) == 3
     assert "held_out" not in curves
+
+
+def test_networks_and_linear_expert_are_mixed_by_documents_they_did_not_see() -> None:
+    documents = make_documents(60)
+    model = train_hilbert(documents, np.arange(40), small_config(), seed=1)
+    assert model.expert is not None
+    assert "audio" in model.expert.modalities  # which tells the label
+    assert model.mixing is not None
+    assert (model.mixing.weights > 0).all()
+    even = train_hilbert(documents, np.arange(40), small_config(patience=0), seed=1)
+    assert even.mixing is not None
+    assert even.mixing.weights.tolist() == [0.5, 0.5]
+
+
+def test_without_linear_expert_the_networks_are_calibrated_alone() -> None:
+    documents = make_documents(60, told_by="nothing")
+    model = train_hilbert(documents, np.arange(40), small_config(linear=False, lr=0.03), seed=1)
+    assert model.expert is None
+    assert model.mixing is not None
+    assert model.mixing.weights[0] < 1.0  # there is nothing to be sure of
+    assert model.mixing.weights[1] == 0.0
+
+
+def test_modality_dropout_trains_another_model_and_is_gone_when_predicting() -> None:
+    documents = make_documents()
+    with_it, without = (
+        train_hilbert(documents, TRAIN, small_config(modality_dropout=share), seed=1)
+        for share in (0.5, 0.0)
+    )
+    first, second = (with_it.predict_proba(documents) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert not np.allclose(first, without.predict_proba(documents))
 
 
 def test_terms_of_weight_zero_are_left_out() -> None:
@@ -203,7 +236,8 @@ def test_a_long_document_is_trained_on_and_predicted() -> None:
         {"lr": 0.0},
         {"lr": np.inf},
         {"weight_decay": np.inf},
-        {"held_out": 0.9},
+        {"inner_parts": 1},
+        {"modality_dropout": 1.0},
         {"phases": "twice"},
     ],
 )
