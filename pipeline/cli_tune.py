@@ -42,6 +42,7 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
     from hilbert.pipeline.paired import (
         Variant,
         compare_variants,
+        folds_of_plan,
         key_of,
         n_lacking,
         on_device,
@@ -55,7 +56,7 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
     project, options = flagged_fit()
     store = open_store(project.store)
     plan = plan_fit_of(store, options, place_of(project))
-    n_searches = options.splits.folds * options.splits.repeats + 1
+    n_searches = len(folds_of_plan(plan, options)) + 1
     budget = Budget(trials, minutes and minutes * options.workers / n_searches)
     key = key_of(plan, options.train, tuning=asdict(budget))
     folder = run_folder(project.runs, f"{plan.target}-tuning-{key[:8]}")

@@ -81,7 +81,7 @@ def compare_variants(
         Where each is kept.
     step : callable, optional
     """
-    folds = folds_of(plan.documents, options.splits, split_column(plan.rows))
+    folds = folds_of_plan(plan, options)
     found = {v.name: _kept(v, folder, plan) for v in variants}
     lacking = [v for v in variants if found[v.name] is None]
     if lacking:
@@ -102,6 +102,11 @@ def read_documents(store: FeatureStore, plan: FitPlan) -> DocumentSet:
     documents = load_features(store, plan.documents, plan.rows, plan.encoders, plan.speakers)
     check_features(documents)
     return documents
+
+
+def folds_of_plan(plan: FitPlan, options: FitOptions) -> tuple[Fold, ...]:
+    """The folds on which a plan's models are evaluated."""
+    return folds_of(plan.documents, options.splits, split_column(plan.rows))
 
 
 def n_lacking(plan: FitPlan, variants: Sequence[Variant], folder: Path) -> int:
