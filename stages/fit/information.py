@@ -97,7 +97,8 @@ def _gram(x: Tensor) -> Tensor:
 
 def _log_det(K: Tensor) -> Tensor:
     """Log determinant of the identity plus a kernel matrix."""
-    return torch.logdet(torch.eye(len(K), dtype=K.dtype, device=K.device) + K)
+    found: Tensor = torch.logdet(torch.eye(len(K), dtype=K.dtype, device=K.device) + K)
+    return found
 
 
 def _standardised(x: Tensor) -> Tensor:
