@@ -7,16 +7,16 @@ import csv
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.line_fields import numbered_lines
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import (
-    SECONDS_PER_WORD,
+    clock_seconds,
     read_number,
     timed_turn,
+    until_the_next,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -32,9 +32,7 @@ _NAMES = {
 }  # fmt: skip
 """What the columns may be called: without blanks, signs and case, and without the unit."""
 _UNIT = re.compile(r"(?:[\s_]+|[\s_]*[(\[])(s|secs?|seconds|ms|msec|milliseconds)[)\]]?$")
-_CLOCK = re.compile(
-    r"(-?)(?:(\d{1,4}):(?=[0-5]?\d:))?(\d{1,3}):([0-5]?\d(?:[.,]\d{1,9})?)", re.ASCII
-)
+_CLOCK = re.compile(r"(-?)((?:\d{1,4}:(?=[0-5]?\d:))?\d{1,3}:[0-5]?\d(?:[.,]\d{1,9})?)", re.ASCII)
 _EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
 # DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
 _CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
@@ -81,7 +79,7 @@ def parse_table(text: str) -> list[Turn]:
     turns = [_turn(row, table) for row in table.rows]
     if "start" not in table.columns or {"end", "duration"} & table.columns.keys():
         return turns
-    return _until_the_next(turns)
+    return until_the_next(turns)
 
 
 def _turn(row: _Row, table: _Table) -> Turn:
@@ -109,24 +107,12 @@ def _seconds(row: _Row, table: _Table, name: str) -> Seconds:
     if clock is None:
         number = cell.replace(",", ".", 1) if table.has_decimal_commas else cell
         return read_number(number, row.where) * table.columns[name].unit_s
-    sign, hours, minutes, seconds = clock.groups()
-    total = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-    return -total if sign else total
+    total = clock_seconds(clock[2])
+    return -total if clock[1] else total
 
 
 def _cell(row: _Row, table: _Table, name: str) -> str:
     return row.cells[table.columns[name].position] if name in table.columns else ""
-
-
-def _until_the_next(turns: list[Turn]) -> list[Turn]:
-    """The last one lasts as long as its words take to say, which segmenting clips to the audio."""
-    ordered = sorted(turns, key=lambda turn: turn.start_s or 0.0)
-    done = [Turn(a.text, a.speaker, a.start_s, b.start_s) for a, b in pairwise(ordered)]
-    for last in ordered[-1:]:
-        start_s = last.start_s or 0.0
-        end_s = start_s + SECONDS_PER_WORD * len(last.text.split())
-        done.append(Turn(last.text, last.speaker, start_s, end_s))
-    return done
 
 
 def _read(text: str) -> _Table:
