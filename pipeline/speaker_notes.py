@@ -54,9 +54,8 @@ def check_names(shares: Sequence[Share], choice: SpeakerChoice) -> None:
         Names those that there are.
     """
     present = Counter(name for share in shares for name in share.names)
-    known = {*map(folded, present)}
     for entry in (*choice.keep, *choice.drop):
-        if choice.roles.names_of(entry).isdisjoint(known):
+        if not any(choice.roles.stands_for(entry, name) for name in present):
             raise FitError(
                 f"no document has the speaker {entry!r}; {_there_are(present, choice)}."
                 f" {_advice(entry)}"

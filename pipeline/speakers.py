@@ -1,9 +1,10 @@
 """Who is kept in a fit: speakers by name, or by the role that a name has in an interview.
 
-Names are compared without regard to case and blanks. A segment whose speaker is not known is
-kept only where everyone is.
+Names are compared without regard to case and blanks; a role's names cover their numbered forms
+and those with a code, too. A segment whose speaker is not known is kept only where everyone is.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -14,11 +15,19 @@ EVERYONE = "everyone"
 """Stands for all speakers, where a choice of the project's file is to be undone."""
 
 
+_NUMBERED = re.compile(r"[\s_.#(-]*\d{1,6}[.)]*")
+"""After a role's name: ``Interviewer 1``, ``Interviewer_2``, ``INV1``, ``P (3)``."""
+_CODED = re.compile(r"(?P<role>.+?)[ _-]+(?P<code>[A-Za-z0-9]{1,7})\.?")
+"""``Investigator IN1``, as CHAT's reader calls one of several who have a role; ``Patient A``."""
+_LEAST_CODED = 3
+"""Letters of a role's name that a code may follow: ``D-P`` is two people."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeakerRoles:
     """The names that speakers have in the transcripts, by role; in any case.
 
-    A role always has its own name, too.
+    A role always has its own name, too, and each name covers others (`covers`).
     """
 
     participant: tuple[str, ...] = (
@@ -47,8 +56,29 @@ class SpeakerRoles:
         return frozenset({own, *map(folded, getattr(self, own) if own in ROLES else ())})
 
     def role_of(self, speaker: str) -> str | None:
-        """The role that a speaker has; None if in neither."""
-        return next((role for role in ROLES if folded(speaker) in self.names_of(role)), None)
+        """The role whose name covers a speaker's; None if none does.
+
+        Where names of both do, the longest decides: ``Speaker 1`` may be the participant though
+        ``Speaker`` is the interviewer.
+        """
+        lengths = {
+            role: max((len(n) for n in self.names_of(role) if covers(n, speaker)), default=0)
+            for role in ROLES
+        }
+        role = max(lengths, key=lambda role: lengths[role])
+        return role if lengths[role] else None
+
+    def stands_for(self, entry: str, speaker: str) -> bool:
+        """Whether a role is the speaker's, or a name the same."""
+        own = folded(entry)
+        return self.role_of(speaker) == own if own in ROLES else folded(speaker) == own
+
+    def components(self, role: str) -> dict[str, list[str]]:
+        """What decides whom a role stands for: its names, and others' that take some from it."""
+        names = self.names_of(role)
+        others = {name for other in ROLES if other != role for name in self.names_of(other)}
+        lost = {name for name in others if any(_goes_on(own, name) for own in names)}
+        return {"names": sorted(names)} | ({"but": sorted(lost)} if lost else {})
 
 
 ROLES = tuple(f.name for f in fields(SpeakerRoles))
@@ -89,13 +119,18 @@ class SpeakerChoice:
         """Whether the segments of a speaker are kept; None stands for an unknown one."""
         if speaker is None or self.is_everyone:
             return self.is_everyone
-        name = folded(speaker)
-        kept = not self.keep or name in self._names(self.keep)
-        return kept and name not in self._names(self.drop)
+        kept = not self.keep or self._have(self.keep, speaker)
+        return kept and not self._have(self.drop, speaker)
 
-    def components(self) -> dict[str, list[str]]:
-        """What of the choice decides the numbers of a fit, and of its predictions."""
-        return {"keep": sorted(self._names(self.keep)), "drop": sorted(self._names(self.drop))}
+    def components(self) -> dict[str, Any]:
+        """What of the choice decides the numbers of a fit, and of its predictions.
+
+        A role is more than the names it has, since they cover others; so it stands there, too.
+        """
+        chosen = {*map(folded, (*self.keep, *self.drop))}
+        covered = {role: self.roles.components(role) for role in ROLES if role in chosen}
+        names = {"keep": sorted(self._names(self.keep)), "drop": sorted(self._names(self.drop))}
+        return {**names, **({"roles": covered} if covered else {})}
 
     def as_json(self) -> dict[str, Any] | None:
         """The choice as a run keeps it; None for everyone."""
@@ -105,6 +140,9 @@ class SpeakerChoice:
         """As in a sentence: ``participant and Anna``, ``everyone but interviewer``."""
         kept = " and ".join(self.keep) or EVERYONE
         return f"{kept} but {' and '.join(self.drop)}" if self.drop else kept
+
+    def _have(self, entries: Iterable[str], speaker: str) -> bool:
+        return any(self.roles.stands_for(entry, speaker) for entry in entries)
 
     def _names(self, entries: Iterable[str]) -> frozenset[str]:
         return frozenset(name for entry in entries for name in self.roles.names_of(entry))
@@ -116,6 +154,43 @@ def choice_from_json(value: Mapping[str, Any] | None) -> SpeakerChoice:
         return SpeakerChoice()
     roles = SpeakerRoles(**{role: tuple(names) for role, names in value["roles"].items()})
     return SpeakerChoice(tuple(value["keep"]), tuple(value["drop"]), roles)
+
+
+def covers(name: str, speaker: str) -> bool:
+    """Whether the name of a role stands for a speaker's, too.
+
+    It does for itself, with a dot (``D.``), with a number (``Interviewer 1``, ``INV1``) and with
+    a code (``Investigator IN1``); ``Dan`` is not ``D``, and ``Patient Advocate`` no ``Patient``.
+    A name that ends in a number is whole: ``SPEAKER_1`` is not ``SPEAKER_10``.
+    """
+    own, other = folded(name), " ".join(speaker.split())
+    if not other.casefold().startswith(own):
+        return False
+    rest = other.casefold()[len(own) :]
+    if rest in ("", "."):
+        return True
+    if own[-1:].isdigit():
+        return False
+    return _NUMBERED.fullmatch(rest) is not None or _has_code(own, other)
+
+
+def _has_code(name: str, speaker: str) -> bool:
+    """Whether `speaker` is `name` and a code: one letter, capitals, or something with a digit.
+
+    Where the name is in capitals, too, capitals alone may be a word.
+    """
+    match = _CODED.fullmatch(speaker)
+    if match is None or folded(match["role"]) != name or len(name) < _LEAST_CODED:
+        return False
+    code, role = match["code"], match["role"]
+    is_code = any(map(str.isdigit, code)) or (code == code.upper() and role != role.upper())
+    return is_code or len(code) == 1
+
+
+def _goes_on(name: str, other: str) -> bool:
+    """Whether `other` is `name` and more that is no word of its own, as what `name` covers is."""
+    rest = folded(other).removeprefix(folded(name))
+    return folded(other).startswith(folded(name)) and not rest[:1].isalpha()
 
 
 def folded(name: str) -> str:

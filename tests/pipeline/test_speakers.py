@@ -104,6 +104,48 @@ class TestNames:
     def test_it_has_no_others(self, name: str | None) -> None:
         assert not PARTICIPANT.keeps(name)
 
+    @pytest.mark.parametrize(
+        "name",
+        ["Interviewer 1", "Interviewer_2", "interviewer-3", "Interviewer #4", "INV1", "INT (2)",
+         "D.", "D. 2", "I1", "Doctor.", "Investigator IN1", "investigator in1", "Investigator INV",
+         "INVESTIGATOR IN1", "Interviewer A", "Interviewer_B"],
+    )  # fmt: skip
+    def test_a_role_covers_numbered_and_coded_names(self, name: str) -> None:
+        assert SpeakerRoles().role_of(name) == "interviewer"
+        assert not SpeakerChoice(drop=("interviewer",)).keeps(name)
+        assert SpeakerChoice(keep=("Interviewer",)).keeps(name)
+        assert not PARTICIPANT.keeps(name)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["Dan", "D-P", "D P", "Ian", "Inter 1", "Interviewers", "Doctor Smith", "Patient Mom",
+         "PATIENT MOM", "Patient Advocate", "1", ".", "Interviewer 1 and 2", "PDQ", "D:1"],
+    )  # fmt: skip
+    def test_it_does_not_cover_others(self, name: str) -> None:
+        assert SpeakerRoles().role_of(name) is None
+        assert SpeakerChoice(drop=("interviewer", "participant")).keeps(name)
+
+    def test_names_of_the_projects_file_cover_too(self) -> None:
+        roles = SpeakerRoles(("Target_Child",), ("SPEAKER_1", "Mother"))
+        names = ["Target_Child TC1", "target_child 2", "Mother MOT", "SPEAKER_1", "SPEAKER_1.",
+                 "SPEAKER_10", "P1"]  # fmt: skip
+        assert [roles.role_of(name) for name in names] == [
+            "participant", "participant", "interviewer", "interviewer", "interviewer", None, None,
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("one", ["Speaker 1", "Speaker A"])
+    def test_the_longest_name_decides(self, one: str) -> None:
+        roles = SpeakerRoles(participant=(one,), interviewer=("Speaker",))
+        assert roles.role_of(one) == "participant"
+        assert roles.role_of("Speaker 2") == "interviewer"
+        assert not SpeakerChoice(drop=("interviewer",), roles=roles).keeps("Speaker 2")
+        assert SpeakerChoice(drop=("interviewer",), roles=roles).keeps(one)
+
+    def test_a_name_covers_nothing_but_itself(self) -> None:
+        choice = SpeakerChoice(drop=("Investigator",))
+        assert not choice.keeps("investigator")
+        assert choice.keeps("Investigator IN1")
+
     def test_a_declared_role_replaces_the_usual_names(self) -> None:
         choice = SpeakerChoice(("participant",), roles=SpeakerRoles(participant=("CHI",)))
         assert choice.keeps("chi")
@@ -235,6 +277,23 @@ class TestKey:
             key_of(store, SpeakerChoice(keep=("P",))),
             key_of(store, SpeakerChoice(drop=("interviewer",))),
             key_of(store, dataclasses.replace(PARTICIPANT, roles=SpeakerRoles(("P", "CHI")))),
+        }
+        assert len(keys) == 5
+
+    def test_a_role_is_more_than_its_names(self, tmp_path: Path) -> None:
+        store = make_store(tmp_path, {})
+        roles = SpeakerRoles(("P",), ("Q",))
+        keys = {
+            key_of(store, SpeakerChoice(keep=("participant",), roles=roles)),
+            key_of(store, SpeakerChoice(keep=("participant", "P"), roles=roles)),
+            key_of(store, SpeakerChoice(("participant",), roles=SpeakerRoles(("p ",), ("R",)))),
+        }
+        assert len(keys) == 1  # who else has which other name changes nothing
+        keys |= {
+            key_of(store, SpeakerChoice(keep=("participant", "Q"), roles=roles)),
+            key_of(store, SpeakerChoice(("participant",), roles=SpeakerRoles(("P", "Q"), ("R",)))),
+            key_of(store, SpeakerChoice(("participant",), roles=SpeakerRoles(("P",), ("P 2",)))),
+            key_of(store, SpeakerChoice(keep=("P", "Participant"), roles=SpeakerRoles(("Z",)))),
         }
         assert len(keys) == 5
 

@@ -1,15 +1,16 @@
-"""Read plain text, with or without ``NAME:`` before the turns."""
+"""Read plain text, with or without ``NAME:`` and stamps of time before the turns."""
 
 import re
 
 from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.stamped_lines import read_stamped
 from hilbert.store.types import Turn
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def parse_plain_text(text: str) -> list[Turn]:
-    """Turns of plain text, without times.
+    """Turns of plain text, without times unless its lines are stamped (`stamped_lines`).
 
     Where labels name speakers (`speaker_labels`), a turn lasts from one to the next; what comes
     before the first has no speaker. Otherwise each paragraph is a turn, and a text without
@@ -18,6 +19,8 @@ def parse_plain_text(text: str) -> list[Turn]:
     text = re.sub(r"\r\n?", "\n", text)
     paragraphs = [part for part in _BLANK_LINES.split(text) if part.strip()]
     lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
+    if (stamped := read_stamped(lines)) is not None:
+        return stamped
     labels = find_labels(lines, n_paragraphs=len(paragraphs) if len(paragraphs) > 1 else len(lines))
     if not labels:
         return [Turn(" ".join(paragraph.split())) for paragraph in paragraphs]

@@ -7,16 +7,16 @@ import csv
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.line_fields import numbered_lines
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import (
-    SECONDS_PER_WORD,
+    clock_seconds,
     read_number,
     timed_turn,
+    until_the_next,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -32,18 +32,21 @@ _NAMES = {
 }  # fmt: skip
 """What the columns may be called: without blanks, signs and case, and without the unit."""
 _UNIT = re.compile(r"(?:[\s_]+|[\s_]*[(\[])(s|secs?|seconds|ms|msec|milliseconds)[)\]]?$")
-_CLOCK = re.compile(
-    r"(-?)(?:(\d{1,4}):(?=[0-5]?\d:))?(\d{1,3}):([0-5]?\d(?:[.,]\d{1,9})?)", re.ASCII
-)
+_CLOCK = re.compile(r"(-?)((?:\d{1,4}:(?=[0-5]?\d:))?\d{1,3}:[0-5]?\d(?:[.,]\d{1,9})?)", re.ASCII)
 _EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
 # DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
 _CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
 _LONGEST_NAME = 40
+_DIARISED = re.compile(r"(?:(?:speaker|spkr?|s)[ _-]?\d{1,4}|speaker[ _-][a-z])", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d_][\w-]*\.?(?: [\w-]+\.?){0,2}")
 
 
 class _Column(NamedTuple):
+    """Which of the cells; `name` is without blanks, signs and case, and without the unit."""
+
     position: int
     unit_s: Seconds
+    name: str
 
 
 class _Row(NamedTuple):
@@ -61,15 +64,25 @@ class _Table(NamedTuple):
 
 
 def looks_like_table(text: str) -> bool:
-    """Whether the first line is a header with a column of texts and one of starts or speakers."""
+    """Whether the first line is a header with a column of texts and one of starts or speakers.
+
+    Or one of starts, ends and speakers alone.
+    """
     columns = _columns(_header(text)[1])
-    return "text" in columns and bool({"start", "speaker"} & columns.keys())
+    has_texts = "text" in columns and bool({"start", "speaker"} & columns.keys())
+    return has_texts or _are_of_speakers(columns)
+
+
+def tells_speakers_only(text: str) -> bool:
+    """Whether a table that `parse_table` reads has no column of texts, as RTTM has none."""
+    return "text" not in _read(text).columns
 
 
 def parse_table(text: str) -> list[Turn]:
     """Turns of the rows; without a column of starts, turns without times.
 
-    A turn without an end lasts to the start of the next row.
+    A turn without an end lasts to the start of the next row. Without a column of texts, where
+    speakers have times, turns have none.
 
     Raises
     ------
@@ -81,7 +94,7 @@ def parse_table(text: str) -> list[Turn]:
     turns = [_turn(row, table) for row in table.rows]
     if "start" not in table.columns or {"end", "duration"} & table.columns.keys():
         return turns
-    return _until_the_next(turns)
+    return until_the_next(turns)
 
 
 def _turn(row: _Row, table: _Table) -> Turn:
@@ -109,31 +122,20 @@ def _seconds(row: _Row, table: _Table, name: str) -> Seconds:
     if clock is None:
         number = cell.replace(",", ".", 1) if table.has_decimal_commas else cell
         return read_number(number, row.where) * table.columns[name].unit_s
-    sign, hours, minutes, seconds = clock.groups()
-    total = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-    return -total if sign else total
+    total = clock_seconds(clock[2])
+    return -total if clock[1] else total
 
 
 def _cell(row: _Row, table: _Table, name: str) -> str:
     return row.cells[table.columns[name].position] if name in table.columns else ""
 
 
-def _until_the_next(turns: list[Turn]) -> list[Turn]:
-    """The last one lasts as long as its words take to say, which segmenting clips to the audio."""
-    ordered = sorted(turns, key=lambda turn: turn.start_s or 0.0)
-    done = [Turn(a.text, a.speaker, a.start_s, b.start_s) for a, b in pairwise(ordered)]
-    for last in ordered[-1:]:
-        start_s = last.start_s or 0.0
-        end_s = start_s + SECONDS_PER_WORD * len(last.text.split())
-        done.append(Turn(last.text, last.speaker, start_s, end_s))
-    return done
-
-
 def _read(text: str) -> _Table:
     delimiter, header = _header(text)
     columns = _columns(header)
-    if "text" not in columns or ({"end", "duration"} & columns.keys() and "start" not in columns):
-        lacking = "start" if "text" in columns else "text"
+    has_texts = "text" in columns or _are_of_speakers(columns)
+    if not has_texts or ({"end", "duration"} & columns.keys() and "start" not in columns):
+        lacking = "start" if has_texts else "text"
         raise DocumentError(
             f"line 1 of the transcript names no column of {lacking}s that is known: "
             f"{', '.join(_NAMES[lacking])}; rename one"
@@ -145,7 +147,46 @@ def _read(text: str) -> _Table:
                 f"{row.where} of the transcript has {len(row.cells)} cells, the header "
                 f"{len(header)}; quote cells that hold the delimiter"
             )
+    columns = _with_labels(columns, rows)
     return _Table(columns, rows, has_decimal_commas=delimiter != ",")
+
+
+def _are_of_speakers(columns: Mapping[str, _Column]) -> bool:
+    """Whether speakers have times and there are no texts; `name` may be that of an event."""
+    return (
+        "text" not in columns
+        and {"start", "speaker"} <= columns.keys()
+        and bool({"end", "duration"} & columns.keys())
+        and columns["speaker"].name.startswith("speaker")
+    )
+
+
+def _with_labels(columns: dict[str, _Column], rows: list[_Row]) -> dict[str, _Column]:
+    """The columns, where that of texts may be of labels that say who speaks.
+
+    Raises
+    ------
+    DocumentError
+        If the labels may be either.
+    """
+    column = columns.get("text")
+    if (
+        column is None
+        or column.name != "label"
+        or {"start", "speaker"} & columns.keys() != {"start"}
+    ):
+        return columns
+    labels = [" ".join(row.cells[column.position].split()) for row in rows]
+    labels = [label for label in labels if label]
+    if labels and all(map(_DIARISED.fullmatch, labels)):
+        return {role: c for role, c in columns.items() if role != "text"} | {"speaker": column}
+    n_names = len(set(labels))
+    if labels and 2 * n_names <= len(labels) and all(map(_NAME.fullmatch, labels)):
+        raise DocumentError(
+            f"the column label of the transcript has {n_names} names or words in {len(labels)} "
+            f"rows, which may be who speaks or what is said; call it speaker or text"
+        )
+    return columns
 
 
 def _rows(text: str, delimiter: str) -> Iterator[_Row]:
@@ -192,7 +233,7 @@ def _columns(header: list[str]) -> dict[str, _Column]:
             unit = _UNIT.search(name.lower())
             plain = re.sub(r"[\W_]", "", _UNIT.sub("", name.lower()))
             unit_s = 0.001 if unit is not None and unit[1].startswith("m") else 1.0
-            named.setdefault(plain, _Column(position, unit_s))
+            named.setdefault(plain, _Column(position, unit_s, plain))
     found = {
         role: next((named[name] for name in names if name in named), None)
         for role, names in _NAMES.items()

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -32,6 +32,13 @@ def read_number(text: str, where: str) -> float:
 def is_number(text: str) -> bool:
     """Whether `read_number` would take it."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def clock_seconds(text: str) -> Seconds:
+    """Seconds of ``hh:mm:ss.s`` or ``mm:ss,s``, which the caller has matched."""
+    *larger, seconds = text.split(":")
+    minutes = sum(int(part) * 60**n for n, part in enumerate(reversed(larger)))
+    return minutes * 60 + float(seconds.replace(",", "."))
 
 
 def timed_turn(text: str, speaker: str | None, span: Span, where: str) -> Turn:
@@ -97,6 +104,20 @@ def fill_times(turns: Sequence[Turn]) -> list[Turn]:
         waiting, end_s = [], max(end_s, turn.end_s)
     n_words = sum(len(turn.text.split()) for turn in waiting)
     return [*filled, *_placed_between(waiting, end_s, end_s + SECONDS_PER_WORD * n_words)]
+
+
+def until_the_next(turns: Sequence[Turn]) -> list[Turn]:
+    """Turns whose ends are not known, sorted: each lasts to the start of the next one.
+
+    The last one lasts as long as its words take to say, which segmenting clips to the audio.
+    """
+    ordered = sorted(turns, key=lambda turn: turn.start_s or 0.0)
+    done = [Turn(a.text, a.speaker, a.start_s, b.start_s) for a, b in pairwise(ordered)]
+    for last in ordered[-1:]:
+        start_s = last.start_s or 0.0
+        end_s = start_s + SECONDS_PER_WORD * len(last.text.split())
+        done.append(Turn(last.text, last.speaker, start_s, end_s))
+    return done
 
 
 def _placed_between(turns: Sequence[Turn], start_s: Seconds, end_s: Seconds) -> list[Turn]:

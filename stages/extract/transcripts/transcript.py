@@ -13,7 +13,11 @@ from hilbert.stages.extract.transcripts.eaf import looks_like_eaf, parse_eaf
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.plain_text import parse_plain_text
 from hilbert.stages.extract.transcripts.rttm import looks_like_rttm, parse_rttm
-from hilbert.stages.extract.transcripts.table import looks_like_table, parse_table
+from hilbert.stages.extract.transcripts.table import (
+    looks_like_table,
+    parse_table,
+    tells_speakers_only,
+)
 from hilbert.stages.extract.transcripts.textgrid import looks_like_textgrid, parse_textgrid
 from hilbert.stages.extract.transcripts.whisper_json import load_whisper_json, parse_whisper_json
 from hilbert.stages.extract.transcripts.whisperx_json import (
@@ -90,7 +94,7 @@ def parse_transcript(
     -------
     tuple of Turn
         Sorted by start where they have times, ties as written. Each has some text; but of a
-        format that tells speakers only (RTTM), none has any.
+        format that tells speakers only (RTTM, some tables), none has any.
 
     Raises
     ------
@@ -102,13 +106,19 @@ def parse_transcript(
     if format == "auto":
         format = detect_format(text, name.lower())
     turns = _READERS[format](text)
-    if format != "rttm":
+    if not _tells_speakers_only(format, text, turns):
         turns = [turn for turn in turns if turn.text]
         if not any(_WORD.search(turn.text) for turn in turns):
             raise DocumentError("the transcript holds no words; remove it, or mend it")
     elif not turns:
         raise DocumentError("the transcript holds no turns; remove it, or mend it")
     return tuple(sorted(turns, key=_start_s))
+
+
+def _tells_speakers_only(format: TranscriptFormat, text: str, turns: Sequence[Turn]) -> bool:
+    if format == "csv" and not any(turn.text for turn in turns):
+        return tells_speakers_only(text)
+    return format == "rttm"
 
 
 def detect_format(text: str, name: str = "") -> TranscriptFormat:

@@ -3,18 +3,25 @@
 - openai-whisper, faster-whisper: ``{"segments": [{"start", "end", "text"}]}``, some with a
   ``speaker`` in each segment; or just the list (`whisperx_json` where words have speakers);
 - transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``;
-- OpenAI's service, unless asked for more: ``{"text"}``, without times.
+- OpenAI's service, asked for words: ``{"text", "words": [{"word", "start", "end"}]}``, and unless
+  asked for more: ``{"text"}``, without times.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD, timed_turn
+from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD, fill_times, timed_turn
+from hilbert.stages.extract.transcripts.words import cut_at_words
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
+
+_PAUSE_S: Seconds = 1.0
+"""A longer pause between words ends a turn, if no sentence ended there."""
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
 
 def load_whisper_json(text: str, *, insist: bool = False) -> Any | None:
@@ -41,7 +48,7 @@ def load_whisper_json(text: str, *, insist: bool = False) -> Any | None:
 
 
 def parse_whisper_json(value: Any) -> list[Turn]:
-    """Turns of the segments or chunks.
+    """Turns of the segments or chunks; where there are words alone, of their sentences.
 
     Raises
     ------
@@ -50,9 +57,9 @@ def parse_whisper_json(value: Any) -> list[Turn]:
         is no name; names its index.
     """
     if isinstance(value, Mapping):
-        parts = value.get("segments", value.get("chunks"))
+        parts = value.get("chunks") if value.get("segments") is None else value["segments"]
         if parts is None and isinstance(value.get("text"), str):
-            return [Turn(" ".join(value["text"].split()))]
+            return _sentences(value["text"], value.get("words", value.get("word_segments")))
     else:
         parts = value
     if not isinstance(parts, list):
@@ -77,6 +84,58 @@ def _turn(parts: Sequence[Any], i: int) -> Turn:
         end = seconds_of(end_s, where)
     speaker = speaker_of(part.get("speaker"), where)
     return timed_turn(" ".join(text.split()), speaker, Span(start, end), where)
+
+
+def _sentences(text: str, words: Any) -> list[Turn]:
+    """Turns of `text`, which end where a sentence does, before a pause and at another speaker.
+
+    Without a list of words that have a time, the text is one turn without times; a sentence
+    without any lies between its neighbours.
+    """
+    found = [
+        _word(word, f"word {n}")
+        for n, word in enumerate(words if isinstance(words, list) else [], 1)
+    ]
+    if all(word.start_s is None for word in found):
+        return [Turn(" ".join(text.split()))]
+    said = cut_at_words(text, [[word.text] for word in found])
+    groups: list[list[Turn]] = []
+    for word, piece in zip(found, said, strict=True):
+        if not groups or _ends(groups[-1], word):
+            groups.append([])
+        groups[-1].append(replace(word, text=piece))
+    return fill_times([_joined(group) for group in groups])
+
+
+def _word(word: Any, where: str) -> Turn:
+    """A word and its times, without any where it lacks one: numerals may not be aligned."""
+    text = word.get("word", word.get("text")) if isinstance(word, Mapping) else None
+    if not isinstance(text, str):
+        raise DocumentError(f"{where} of the transcript has no text; write it again")
+    speaker = speaker_of(word.get("speaker"), where)
+    start, end = _times(word)
+    if start is None or end is None:
+        return Turn(text.strip(), speaker)
+    span = Span(seconds_of(start, where), seconds_of(end, where))
+    return timed_turn(text.strip(), speaker, span, where)
+
+
+def _ends(said: Sequence[Turn], word: Turn) -> bool:
+    """Whether a turn ends before `word`."""
+    before = said[-1]
+    if before.text.rstrip("\"')]»”’").endswith(_SENTENCE_ENDS):
+        return True
+    if word.speaker is not None and word.speaker != said[0].speaker:
+        return True
+    end_s = next((one.end_s for one in reversed(said) if one.end_s is not None), None)
+    return end_s is not None and word.start_s is not None and word.start_s - end_s > _PAUSE_S
+
+
+def _joined(words: Sequence[Turn]) -> Turn:
+    text = " ".join(word.text for word in words if word.text)
+    starts = [word.start_s for word in words if word.start_s is not None]
+    ends = [word.end_s for word in words if word.end_s is not None]
+    return Turn(text, words[0].speaker, min(starts, default=None), max(ends, default=None))
 
 
 def speaker_of(value: Any, where: str) -> str | None:

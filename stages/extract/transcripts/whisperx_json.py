@@ -15,6 +15,7 @@ from hilbert.stages.extract.transcripts.whisper_json import (
     seconds_of,
     speaker_of,
 )
+from hilbert.stages.extract.transcripts.words import cut_at_words
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 
@@ -80,28 +81,13 @@ def _pieces(
     if len(runs) < 2:
         who = runs[0][0] if runs else speaker
         return [_Piece(" ".join(text.split()), who, *_bounds(words, where))]
-    texts = _cut(text, [[str(word.get("word", "")).strip() for word in run] for _, run in runs])
+    texts = cut_at_words(
+        text, [[str(word.get("word", "")).strip() for word in run] for _, run in runs]
+    )
     return [
         _Piece(said, who, *_bounds(run, where))
         for said, (who, run) in zip(texts, runs, strict=True)
     ]
-
-
-def _cut(text: str, runs: Sequence[Sequence[str]]) -> list[str]:
-    """`text` in as many pieces as `runs` of words: as written, where the words are found in it."""
-    starts, position = [], 0
-    for run in runs:
-        starts.append(position)
-        for n, word in enumerate(run):
-            at = text.find(word, position)
-            if at < 0:  # the words are spelt otherwise than the text
-                return [" ".join(" ".join(words).split()) for words in runs]
-            if n == 0:
-                starts[-1] = at
-            position = at + len(word)
-    starts[0] = 0
-    ends = [*starts[1:], len(text)]
-    return [" ".join(text[a:b].split()) for a, b in zip(starts, ends, strict=True)]
 
 
 def _bounds(words: Sequence[Mapping[str, Any]], where: str) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
-"""From single words with times to turns."""
+"""From single words with times to turns, and from a text to the words in it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.timing import timed_turn
@@ -39,6 +39,23 @@ def turns_of_words(words: Iterable[Word], *, pause_s: Seconds = PAUSE_S) -> list
         for said in by_speaker.values()
         for group in _groups(sorted(said, key=lambda word: word.span), pause_s)
     ]
+
+
+def cut_at_words(text: str, runs: Sequence[Sequence[str]]) -> list[str]:
+    """`text` in as many pieces as `runs` of words: as written, where the words are found in it."""
+    starts, position = [], 0
+    for run in runs:
+        starts.append(position)
+        for n, word in enumerate(run):
+            at = text.find(word, position)
+            if at < 0:  # the words are spelt otherwise than the text
+                return [" ".join(" ".join(words).split()) for words in runs]
+            if n == 0:
+                starts[-1] = at
+            position = at + len(word)
+    starts[0] = 0
+    ends = [*starts[1:], len(text)]
+    return [" ".join(text[a:b].split()) for a, b in zip(starts, ends, strict=True)]
 
 
 def _groups(words: Iterable[Word], pause_s: Seconds) -> list[list[Word]]:

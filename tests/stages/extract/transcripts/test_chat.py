@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pylangacq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hilbert.stages.extract.transcripts.chat_words import spoken_words
@@ -162,6 +162,7 @@ utterances = st.lists(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # long, not wrong
 @given(utterances)
 def test_agrees_with_pylangacq(said: list[tuple[str, str, list[str], str, int, int]]) -> None:
     text = cha(*(f"*{code}:\t{first} {' '.join(rest)} {end} {{{start}_{start + length}}}"

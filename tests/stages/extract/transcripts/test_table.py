@@ -113,6 +113,51 @@ def test_one_column_of_times_is_of_starts(name: str) -> None:
     assert [(turn.start_s, turn.end_s) for turn in found] == [(1.0, 4.0), (4.0, 4.8)]
 
 
+DIARISED = (Turn("", "SPEAKER_00", 0.0, 1.0), Turn("", "SPEAKER_01", 1.5, 2.0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start,end,label\n0,1,SPEAKER_00\n1.5,2,SPEAKER_01\n",
+        "start,end,speaker\n0,1,SPEAKER_00\n1.5,2,SPEAKER_01\n",
+        "start_ms\tduration_ms\tSpeaker ID\n0\t1000\tSPEAKER_00\n1500\t500\tSPEAKER_01\n",
+    ],
+)
+def test_speakers_only(text: str) -> None:
+    assert detect_format(text) == "csv"
+    assert turns(text) == DIARISED
+
+
+def test_labels_that_are_said() -> None:
+    text = "start,end,label\n0,1,SPEAKER_00 is here\n1,2,SPEAKER_01\n"
+    assert [turn.text for turn in turns(text)] == ["SPEAKER_00 is here", "SPEAKER_01"]
+    text = "start,end,speaker,label\n0,1,A,Yes\n1,2,B,Yes\n"
+    assert [(turn.speaker, turn.text) for turn in turns(text)] == [("A", "Yes"), ("B", "Yes")]
+    assert [turn.text for turn in turns("start,end,label\n0,1,Hello.\n1,2,I see.\n")] == [
+        "Hello.", "I see.",
+    ]  # fmt: skip
+
+
+def test_labels_that_may_be_either_are_refused() -> None:
+    rows = "0,1,Secret\n1,2,Hidden\n" * 2
+    with pytest.raises(
+        DocumentError, match=r"2 names or words in 4 rows.*speaker or text"
+    ) as error:
+        turns(f"start,end,label\n{rows}")
+    assert "Secret" not in str(error.value)
+    assert turns(f"start,end,text\n{rows}")[0].text == "Secret"
+    assert turns(f"start,end,speaker\n{rows}")[0] == Turn("", "Secret", 0.0, 1.0)
+
+
+def test_a_table_without_words_is_still_refused() -> None:
+    for text in ("start,end,speaker,text\n0,1,A,<sigh>\n", "start,end,label\n0,1,\n"):
+        with pytest.raises(DocumentError, match="no words"):
+            turns(text)
+    with pytest.raises(DocumentError, match="no turns"):
+        turns("start,end,speaker\n")
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.sampled_from(["", "A", "B b"]),

@@ -201,6 +201,58 @@ class TestWhisperJson:
     def test_text_alone(self) -> None:
         assert self.parse({"text": " Hello there. "}) == (Turn("Hello there."),)
 
+    def test_words_alone(self) -> None:
+        words = [("Hello", 0, 0.5), ("there", 0.5, 1), ("I", 1.2, 1.3), ("am", 1.3, 1.5),
+                 ("Ann", 2.6, 3.0), ("Yes", 3, 3.5)]  # fmt: skip
+        value = {
+            "text": " Hello  there! I am … Ann. Yes",
+            "segments": None,
+            "words": [{"word": word, "start": start, "end": end} for word, start, end in words],
+        }
+        assert self.parse(value) == (
+            Turn("Hello there!", None, 0.0, 1.0),
+            Turn("I am …", None, 1.2, 1.5),
+            Turn("Ann.", None, 2.6, 3.0),
+            Turn("Yes", None, 3.0, 3.5),
+        )
+        assert self.parse(value | {"text": "Hallo there I am Ann Yes"}) == (
+            Turn("Hello there I am", None, 0.0, 1.5),
+            Turn("Ann Yes", None, 2.6, 3.5),
+        )
+
+    def test_words_with_speakers_and_without_times(self) -> None:
+        words = [
+            {"word": "One", "start": 0, "end": 1, "speaker": "A"},
+            {"word": "2"},
+            {"word": "Yes.", "start": 1.5, "end": 2, "speaker": "B"},
+            {"word": "3.", "speaker": "A"},
+            {"word": "No.", "start": 4, "end": 5, "speaker": "B"},
+        ]
+        assert self.parse({"text": "One 2 Yes. 3. No.", "words": words}) == (
+            Turn("One 2", "A", 0.0, 1.0),
+            Turn("Yes.", "B", 1.5, 2.0),
+            Turn("3.", "A", 2.0, 4.0),
+            Turn("No.", "B", 4.0, 5.0),
+        )
+
+    @pytest.mark.parametrize("words", [[], None, [{"word": "Hi."}]])
+    def test_words_without_any_times(self, words: object) -> None:
+        assert self.parse({"text": "Hi.", "words": words}) == (Turn("Hi."),)
+
+    @pytest.mark.parametrize(
+        ("word", "message"),
+        [
+            ({"word": "secret", "start": 2, "end": 1}, "word 2 .* before it starts"),
+            ({"word": "secret", "start": "1", "end": 2}, "word 2 .* no readable times"),
+            ({"start": 1, "end": 2}, "word 2 .* no text"),
+        ],
+    )
+    def test_bad_words(self, word: object, message: str) -> None:
+        words = [{"word": "secret", "start": 0, "end": 1}, word]
+        with pytest.raises(DocumentError, match=message) as error:
+            self.parse({"text": "secret secret", "words": words})
+        assert "secret" not in str(error.value)
+
     @pytest.mark.parametrize(
         ("segment", "message"),
         [
