@@ -73,7 +73,7 @@ def test_the_whole_is_the_run_s_if_there_is_one(arguments: list[str], evaluated:
 
 def test_every_variant_is_another_model(arguments: list[str]) -> None:
     """Each trains; and each but those that this data cannot show gives other probabilities."""
-    found = last("ablate", *arguments, "--lr", "0.01")
+    found = last("ablate", *arguments, "--lr", "0.01", "--folds", "2", "--repeats", "1")
     folder = Path(found["folder"])
     made = {name: (folder / f"{name}.json").read_text() for name in ("hilbert", *ABLATIONS)}
     probabilities = {
