@@ -37,8 +37,10 @@ def is_number(text: str) -> bool:
 def clock_seconds(text: str) -> Seconds:
     """Seconds of ``hh:mm:ss.s`` or ``mm:ss,s``, which the caller has matched."""
     *larger, seconds = text.split(":")
-    minutes = sum(int(part) * 60**n for n, part in enumerate(reversed(larger)))
-    return minutes * 60 + float(seconds.replace(",", "."))
+    minutes = 0
+    for part in larger:
+        minutes = 60 * minutes + int(part)
+    return 60 * minutes + float(seconds.replace(",", "."))
 
 
 def timed_turn(text: str, speaker: str | None, span: Span, where: str) -> Turn:
