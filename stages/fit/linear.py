@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, rotation
+from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, mean_log_loss, rotation
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, Widths, is_present
 from hilbert.stages.fit.splits import inner_splits
@@ -169,10 +168,8 @@ def _choose(
         for i, expert in enumerate(_fit(x, documents, fitted, modalities, PENALTIES)):
             z = standardised(x[validated], expert.mean, expert.scale)
             said[i, validated] = log_softmax(z @ expert.weight + expert.bias)
-        truth, everything = documents.labels[validated], range(documents.n_classes)
-        losses.append(
-            [log_loss(truth, np.exp(part[validated]), labels=everything) for part in said]
-        )
+        truth = documents.labels[validated]
+        losses.append([mean_log_loss(np.exp(part[validated]), truth) for part in said])
     means = np.mean(losses, axis=0)
     best = int(np.argmin(means))
     return Choice(modalities, PENALTIES[best], float(means[best]), said[best])

@@ -130,40 +130,6 @@ def folds_digest(folds: Sequence[Fold], ids: Sequence[str]) -> str:
     )
 
 
-def hold_out(
-    labels: NDArray[np.int64], groups: Sequence[str], train: Index, share: float, seed: int
-) -> tuple[Index, Index]:
-    """Carve whole groups out of the training documents, for early stopping.
-
-    Parameters
-    ----------
-    labels : int64 array of shape (n_documents,)
-    groups : sequence of str
-        One a document.
-    train : int64 array
-        Indices of the training documents.
-    share : float
-        Part of the groups to hold out, about.
-    seed : int
-
-    Returns
-    -------
-    fitted, held : int64 arrays
-        Together the training documents, but those without a label in a held group. `held` is
-        empty where the groups are too few. Every class of the training documents stays in
-        `fitted`.
-    """
-    names = np.asarray(groups, dtype=object)
-    known = train[labels[train] != MISSING]
-    movable = known[np.isin(names[known], list(_spare_groups(labels[known], names[known])))]
-    n_parts = round(1 / share)
-    if _most_parts(labels[movable], names[movable]) < n_parts:
-        return train, np.empty(0, dtype=np.int64)
-    parts = _full_split(labels[movable], names[movable], n_parts, (seed,))
-    held = movable[parts[0]]
-    return train[~np.isin(names[train], names[held])], held
-
-
 def inner_splits(
     labels: NDArray[np.int64], groups: Sequence[str], train: Index, n_parts: int, seed: int
 ) -> list[tuple[Index, Index]]:
@@ -255,10 +221,3 @@ def _split(
         # `check_classes` says the same, with the names and the mend
         warnings.filterwarnings("ignore", message="The least populated class")
         return [test for _, test in splitter.split(labels, labels, groups)]
-
-
-def _spare_groups(labels: NDArray[np.int64], groups: NDArray[np.object_]) -> set[str]:
-    """Groups that are not the only one with documents of some class."""
-    only = [set(groups[labels == k]) for k in np.unique(labels)]
-    needed = set().union(*(found for found in only if len(found) == 1))
-    return set(groups) - needed

@@ -10,7 +10,6 @@ from hilbert.stages.fit.splits import (
     SplitConfig,
     check_classes,
     folds_digest,
-    hold_out,
     inner_splits,
     make_folds,
 )
@@ -110,26 +109,6 @@ def test_a_class_with_fewer_groups_than_folds_is_warned_of() -> None:
     assert check_classes(labelled([0, 1] * 10), SplitConfig()) == ()
     (warning,) = check_classes(labelled([0] * 10 + [1] * 3), SplitConfig())
     assert "so their AUC is undefined" in warning
-
-
-def test_held_out_groups_are_whole_and_no_class_is_lost_to_them() -> None:
-    labels = np.array([0, 1] * 15 + [2, 2] + [-1, -1])
-    groups = [f"g{i // 2}" for i in range(30)] + ["only", "only"] + ["g0", "elsewhere"]
-    train = np.arange(2, 34)  # not the documents 0 and 1
-    for seed in range(5):
-        fitted, held = hold_out(labels, groups, train, 0.2, seed)
-        names = np.array(groups)
-        assert not set(names[fitted]) & set(names[held])
-        assert set(fitted) | set(held) <= set(train)
-        assert {0, 1} == set(labels[held])
-        assert 2 in labels[fitted]
-        assert 33 in fitted  # unlabelled, its group not held
-
-
-def test_nothing_is_held_out_of_too_few_groups() -> None:
-    fitted, held = hold_out(np.array([0, 1, 0, 1]), list("abcd"), np.arange(4), 0.15, seed=0)
-    assert fitted.tolist() == [0, 1, 2, 3]
-    assert len(held) == 0
 
 
 def test_inner_splits_stay_inside_the_training_documents() -> None:
