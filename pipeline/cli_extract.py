@@ -14,7 +14,7 @@ from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import read_corpus
 from hilbert.pipeline.extract import extract
 from hilbert.pipeline.extract_report import ExtractReport, nothing_to_do
-from hilbert.pipeline.languages import language_warnings
+from hilbert.pipeline.languages import language_warnings, recogniser_warnings
 from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project
 from hilbert.pipeline.session import ExtractOptions
@@ -195,7 +195,10 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     encoders = choose_encoders(
         modalities_of(corpus, options), options, precision, known=known, drop_unwanted=drop_unwanted
     )
-    warnings = language_warnings(corpus, [encoder.info for encoder in encoders])
+    warnings = (
+        *language_warnings(corpus, [encoder.info for encoder in encoders]),
+        *recogniser_warnings(corpus, options.transcribe),
+    )
     extract_output.echo_warnings(warnings)
     report = extract(corpus, project.store, encoders, options)
     return Encoded(corpus.columns, encoders, report, warnings)

@@ -1,4 +1,4 @@
-"""Encoders that do not know a document's language: which, for how many documents."""
+"""Encoders and recognisers that do not know a document's language, and for how many documents."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from hilbert.pipeline.corpus import Corpus
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
 from hilbert.stages.extract.language_codes import language_code
+from hilbert.stages.extract.recogniser_files import knows_english_only
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.store.types import Document, EncoderInfo, Modality
 
 _ALTERNATIVES: dict[Modality, str] = {"audio": "whisper-base", "text": "multilingual-minilm"}
@@ -20,6 +22,20 @@ def language_warnings(corpus: Corpus, encoders: Iterable[EncoderInfo]) -> tuple[
     found = ((info, find_known(str(info.options.get("model", "")))) for info in encoders)
     warnings = (_warning(corpus.documents, info, model) for info, model in found if model)
     return tuple(warning for warning in warnings if warning)
+
+
+def recogniser_warnings(corpus: Corpus, config: TranscribeConfig) -> tuple[str, ...]:
+    """A sentence where recordings may be heard in a language that they are not in."""
+    if config.model is None or config.language or not knows_english_only(config.model):
+        return ()
+    n = sum(config.covers(document) and not document.language for document in corpus.documents)
+    if not n:
+        return ()
+    who = "1 document is" if n == 1 else f"{n} documents are"
+    return (
+        f"the recogniser {config.model} knows English only, and {who} in a language that is not"
+        " told; --transcribe=whisper-base knows others, --language en says that this is English",
+    )
 
 
 def _warning(documents: Sequence[Document], info: EncoderInfo, model: KnownModel) -> str | None:

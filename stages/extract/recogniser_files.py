@@ -58,6 +58,12 @@ KNOWN = (
 )  # fmt: skip
 
 
+def knows_english_only(model: str) -> bool:
+    """Whether the name of a recogniser says that it knows no other language."""
+    repository = next((known.repository for known in KNOWN if model in known.names), model)
+    return repository.endswith(".en")
+
+
 @dataclass(frozen=True, slots=True)
 class RecogniserFiles:
     """A recogniser that was found.

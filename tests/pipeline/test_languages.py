@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.languages import language_warnings
+from hilbert.pipeline.languages import language_warnings, recogniser_warnings
+from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.store.types import Document, EncoderInfo, Modality
 from support.project import run
 
@@ -81,3 +82,18 @@ def test_extract_warns_on_standard_error_and_in_json(tmp_path: Path) -> None:
     done = run(*arguments)
     assert "Warning" not in done.stderr
     assert json.loads(done.stdout.strip().splitlines()[-1])["warnings"] == []
+
+
+@pytest.mark.parametrize("model", ["whisper", "tiny.en", "somebody/faster-whisper-medium.en"])
+def test_a_recogniser_of_english_tells_how_many_languages_are_untold(model: str) -> None:
+    table = corpus(None, "en", None, text=False)
+    (said,) = recogniser_warnings(table, TranscribeConfig(model=model))
+    assert f"{model} knows English only, and 2 documents are in a language that is not told" in said
+    assert not recogniser_warnings(table, TranscribeConfig(model=model, language="en"))
+    assert not recogniser_warnings(corpus("en", text=False), TranscribeConfig(model=model))
+    assert not recogniser_warnings(corpus(None), TranscribeConfig(model=model))  # has its text
+
+
+@pytest.mark.parametrize("model", [None, "whisper-base", "large-v3"])
+def test_a_recogniser_of_many_languages_tells_nothing(model: str | None) -> None:
+    assert not recogniser_warnings(corpus(None, text=False), TranscribeConfig(model=model))
