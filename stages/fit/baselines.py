@@ -135,16 +135,23 @@ def mean_log_loss(probabilities: Matrix, labels: NDArray[np.int64]) -> float:
     return float(-np.log(np.maximum(p, np.finfo(np.float64).eps)).mean())
 
 
-def pool(documents: DocumentSet, modality: Modality) -> Matrix:
+def pool(documents: DocumentSet, modality: Modality, width: int | None = None) -> Matrix:
     """Mean and deviation over the segments of each document.
+
+    Parameters
+    ----------
+    documents : DocumentSet
+    modality : {"audio", "text"}
+    width : int, optional
+        Of the features, where these documents may not tell it because none has the modality.
 
     Returns
     -------
     float64 array of shape (n_documents, 2 * dim)
         NaN where a document lacks the modality.
     """
-    width = getattr(documents.widths, modality)
-    rows = [_pool_one(features, width) for features in documents.stream(modality)]
+    known = getattr(documents.widths, modality) if width is None else width
+    rows = [_pool_one(features, known) for features in documents.stream(modality)]
     return np.stack(rows)
 
 

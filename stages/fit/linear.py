@@ -16,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, mean_log_loss, rotation
+from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, mean_log_loss, pool, rotation
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, Widths, is_present
 from hilbert.stages.fit.splits import inner_splits
-from hilbert.store.types import MODALITIES, Features, Modality
+from hilbert.store.types import MODALITIES, Modality
 
 Matrix = NDArray[np.float64]
 
@@ -126,10 +126,7 @@ def statistics(documents: DocumentSet, modalities: Sequence[Modality], widths: W
     float64 array of shape (n_documents, n_features)
         NaN where a document lacks a modality, but for the marks of presence, the last columns.
     """
-    parts = []
-    for modality in modalities:
-        width = getattr(widths, modality)
-        parts.append(np.stack([_pool(f, width) for f in documents.stream(modality)]))
+    parts = [pool(documents, modality, getattr(widths, modality)) for modality in modalities]
     present = np.stack([~np.isnan(x[:, 0]) for x in parts], axis=1)
     return np.concatenate([*parts, present.astype(np.float64)], axis=1)
 
@@ -202,11 +199,3 @@ def _fit(
         bias[model.classes_] = 0.0
         bias[columns] = model.intercept_
         yield LinearExpert(modalities, mean, scale, weight, bias)
-
-
-def _pool(features: Features | None, width: int) -> Matrix:
-    """Mean and deviation over segments, shape (2 * width,); NaN without any."""
-    if features is None or not is_present(features):
-        return np.full(2 * width, np.nan)
-    x = features.x.astype(np.float64)
-    return np.concatenate([x.mean(0), x.std(0)])
