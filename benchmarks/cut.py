@@ -40,6 +40,16 @@ def cut_documents(table: Path) -> Cut:
     return Cut(documents, tuple(segments_of(d, SegmentConfig()) for d in documents))
 
 
+def first_documents(corpus: Path, n: int, folder: Path) -> Path:
+    """A table of the first `n` rows, its paths made absolute."""
+    with corpus.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))[:n]
+    for row in rows:
+        for column in ("audio", "transcript"):
+            row[column] = str((corpus.parent / row[column]).resolve())
+    return write_table(folder / "corpus.csv", rows)
+
+
 def write_table(path: Path, rows: Sequence[dict[str, str]]) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from extraction import first_documents
+from cut import first_documents
 
 import hilbert
 

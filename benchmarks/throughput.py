@@ -19,7 +19,6 @@ usage: python benchmarks/throughput.py CORPUS [--documents N] [--sentences N] [-
 """
 
 import argparse
-import csv
 import json
 import tempfile
 import time
@@ -32,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 import torch
-from cut import Cut, cut_documents, decode, span_of, write_table
+from cut import Cut, cut_documents, decode, first_documents, span_of, write_table
 from numpy.typing import NDArray
 from processes import Took, load, run_python
 from transformers import AutoModel, AutoTokenizer, WhisperFeatureExtractor
@@ -122,16 +121,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2, help="of each part")
     parser.add_argument("--memory", action="store_true")
     return parser.parse_args()
-
-
-def first_documents(corpus: Path, n: int, folder: Path) -> Path:
-    """A table of the first `n` rows, its paths made absolute."""
-    with corpus.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))[:n]
-    for row in rows:
-        for column in ("audio", "transcript"):
-            row[column] = str((corpus.parent / row[column]).resolve())
-    return write_table(folder / "corpus.csv", rows)
 
 
 def n_mels_of(folder: Path) -> int:

@@ -88,7 +88,10 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, frames: Tensor) -> Self:
         """Moments of `frames`, of shape (n, d) with n >= 1, taken in float32."""
-        variance, mean = torch.var_mean(frames.float(), dim=0, correction=0)
+        frames = frames.float()
+        mean = frames.mean(dim=0)
+        # a tenth of the time of torch.var_mean, which goes down the columns
+        variance = (frames - mean).square_().mean(dim=0)
         return cls(len(frames), mean, variance)
 
     def merge(self, other: "Moments") -> "Moments":
