@@ -60,8 +60,8 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         "--epochs",
         TrainConfig,
         "epochs",
-        "Passes over the documents, at most.  [default: 20, or twice --min-steps if that is"
-        " longer]",
+        "Passes over the documents, at most.  [default: 20, more where they are few, fewer where"
+        " they are thousands]",
         type=int,
     ),
     option("--min-steps", TrainConfig, "min_steps", "Steps at least, unless --epochs end before."),
@@ -69,7 +69,13 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
     option("--lr", TrainConfig, "lr", "Largest learning rate."),
     option("--weight-decay", TrainConfig, "weight_decay", "Decoupled weight decay."),
     option("--patience", TrainConfig, "patience", "Epochs without a better held-out loss; 0: all."),
-    option("--seeds-averaged", TrainConfig, "seeds_averaged", "Networks averaged in every fit."),
+    option(
+        "--seeds-averaged",
+        TrainConfig,
+        "seeds_averaged",
+        "Networks averaged in every fit.  [default: 3, or 1 of over 1,000 documents]",
+        type=int,
+    ),
     option(
         "--objective",
         TrainConfig,

@@ -89,7 +89,7 @@ class ObjectiveConfig:
     """Weight of the contrastive alignment."""
     cka_weight: float = 0.1
     """Weight of 1 - CKA between each modality and the joint embedding."""
-    balance_weight: float = 0.03
+    balance_weight: float = 0.06
     """Weight of the squared gap between what audio and text tell of the joint embedding."""
     load_weight: float = 0.01
     """Weight of the load balancing of the experts."""
@@ -129,8 +129,9 @@ class TrainConfig:
     phases: Phases = "joint"
     """All terms at once, or first the alignment and then the classifier alone."""
     epochs: int | None = None
-    """Passes over the training documents, at most; early stopping finds how many.
-    By default 20, or where documents are few as many as twice `min_steps` takes."""
+    """Passes over the training documents, at most; early stopping finds how many. By default 20;
+    where documents are few as many as twice `min_steps` takes, and where they are many as many
+    as 600 steps take, but 5."""
     min_steps: int = 100
     """Steps at least, unless `epochs` is given and over before."""
     align_epochs: int = 20
@@ -149,19 +150,19 @@ class TrainConfig:
     """Epochs without a better held-out loss that end a trial; 0 trains all epochs, and mixes
     the experts evenly, without any trial."""
     inner_parts: int = 3
-    """Parts of the training groups, each held out of one trial. The trials tell how many epochs
-    to train and how much each expert's word counts."""
+    """Parts of the training groups, each held out of one trial; of over 1,000 documents one part
+    is. The trials tell how many epochs to train and how much each expert's word counts."""
     linear: bool = True
     """Linear experts on pooled statistics beside the networks."""
-    seeds_averaged: int = 3
-    """Networks whose probabilities are averaged."""
+    seeds_averaged: int | None = None
+    """Networks whose probabilities are averaged; by default 3, or 1 of over 1,000 documents."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
     modality_dropout: float = 0.0
     """Chance that a document with both modalities is seen without one of them in a step."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""
-    max_segments: int = 512
+    max_segments: int = 256
     """Segments of one modality that a training view sees, at most."""
     device: str = "cpu"
     """Torch device."""
@@ -170,7 +171,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check(self.epochs is None or self.epochs >= 1, "epochs", "at least 1", self.epochs)
-        for name in ("align_epochs", "min_steps", "seeds_averaged", "max_segments", "threads"):
+        networks = self.seeds_averaged
+        _check(networks is None or networks >= 1, "seeds_averaged", "at least 1", networks)
+        for name in ("align_epochs", "min_steps", "max_segments", "threads"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("lr", "gradient_clip"):
             _check(getattr(self, name) > 0, name, "above 0", getattr(self, name))

@@ -11,7 +11,16 @@ from torch.optim.lr_scheduler import LambdaLR
 from hilbert.stages.fit.config import TrainConfig
 
 EPOCHS = 20
-"""Most epochs of a training on many documents; few are passed over more often."""
+"""Most epochs of a training on some hundreds of documents; few are passed over more often."""
+
+STEPS = 600
+"""Steps after which a training on many documents ends with the epoch, if that is not too early."""
+
+FEWEST_EPOCHS = 5
+"""Epochs that it is given whatever steps they take."""
+
+MANY = 1000
+"""Documents above which one network, and one trial, do: averaging is for the luck of few."""
 
 ANNEALING = 2
 """Annealed epochs that go as far as one at a constant rate: a cosine's mean is a half."""
@@ -22,7 +31,7 @@ def make_optimizer(
 ) -> tuple[AdamW, LambdaLR]:
     """AdamW whose learning rate rises, then falls by a cosine to zero or stays.
 
-    Only matrices are decayed: offsets, norms, slopes and the temperature are not weights
+    Only matrices are decayed: offsets, norms and the temperature are not weights
     whose size makes a model complex.
 
     Parameters
@@ -63,8 +72,23 @@ def best_epoch(held_losses: Sequence[float]) -> int:
 def epoch_limits(n_documents: int, config: TrainConfig) -> tuple[int, int]:
     """Fewest and most passes over `n_documents`, between which early stopping chooses."""
     least = -(-config.min_steps // n_batches(n_documents, config))
-    most = config.epochs or max(EPOCHS, 2 * least)
+    most = config.epochs or _most_epochs(n_documents, config, least)
     return min(least, most), most
+
+
+def _most_epochs(n_documents: int, config: TrainConfig, least: int) -> int:
+    of_steps = max(FEWEST_EPOCHS, STEPS // n_batches(n_documents, config))
+    return max(min(EPOCHS, of_steps), 2 * least)
+
+
+def n_networks(n_documents: int, config: TrainConfig) -> int:
+    """Networks to average."""
+    return config.seeds_averaged or (1 if n_documents > MANY else 3)
+
+
+def n_trials(n_documents: int, config: TrainConfig) -> int:
+    """Trials, each of which watches one of the inner parts."""
+    return 1 if n_documents > MANY else config.inner_parts
 
 
 def n_batches(n_documents: int, config: TrainConfig) -> int:

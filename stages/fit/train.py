@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,13 @@ from hilbert.stages.fit.loop import History, make_task, run_phases
 from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.results import Inner
-from hilbert.stages.fit.schedule import ANNEALING, best_epoch, epoch_limits
+from hilbert.stages.fit.schedule import (
+    ANNEALING,
+    best_epoch,
+    epoch_limits,
+    n_networks,
+    n_trials,
+)
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.standardise import segment_moments
 from hilbert.stages.fit.trained import Curves, TrainedModel
@@ -51,8 +57,8 @@ def train_hilbert(
     Returns
     -------
     TrainedModel
-        Averages ``config.seeds_averaged`` networks. Its `curves` hold the losses of each, and
-        last those of the trial that chose the number of epochs, where there was one.
+        Averages the networks, whose number its `config` tells. Its `curves` hold the losses of
+        each, and last those of the trial that chose the number of epochs, where there was one.
 
     Notes
     -----
@@ -63,6 +69,8 @@ def train_hilbert(
     What the trials say of documents that they did not see, and linear experts of inner splits,
     tells how networks and linear expert are mixed.
     """
+    n_averaged = n_networks(len(train), config)
+    config = replace(config, seeds_averaged=n_averaged)
     networks: list[Hilbert] = []
     curves: list[Curves] = []
     with _reproducible(config.threads):
@@ -71,14 +79,14 @@ def train_hilbert(
         epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
         expert, said = fit_linear(documents, train, seed) if config.linear else (None, None)
         mixing, inner = _mix(documents, trials, expert, said)
-        for member in range(config.seeds_averaged):
+        for member in range(n_averaged):
             network, history = _train_one(
                 documents, (train, NOTHING), config, (seed, member), (epochs, epochs)
             )
             networks.append(network)
             curves.append(history.curves)
             if progress is not None:
-                progress(member + 1, config.seeds_averaged)
+                progress(member + 1, n_averaged)
     watched = (trials.curves,) if trials.curves else ()
     return TrainedModel(
         tuple(networks), documents.classes, config, (*curves, *watched), expert, mixing, inner
@@ -128,12 +136,13 @@ def _try_epochs(
     if not config.patience:
         return Trials({}, 0, said)
     splits = inner_splits(documents.labels, documents.groups, train, config.inner_parts, seed)
+    splits = splits[: n_trials(len(train), config)]
     least, most = (-(-n // ANNEALING) for n in limits)
     names = np.asarray(documents.groups, dtype=object)
     histories = []
     for i, (_, held) in enumerate(splits):
         fitted = train[~np.isin(names[train], names[held])]  # with those that have no label
-        number = (seed, config.seeds_averaged + i)
+        number = (seed, n_networks(len(train), config) + i)
         histories.append(_train_one(documents, (fitted, held), config, number, (least, most))[1])
     if not histories:
         return Trials({}, 0, said)

@@ -133,7 +133,7 @@ def from_state(
         If tensors are missing or have another shape than `config` tells.
     """
     networks = []
-    for i in range(config.seeds_averaged):
+    for i in range(config.seeds_averaged or 1):
         own = {k.removeprefix(f"{i}."): v for k, v in state.items() if k.startswith(f"{i}.")}
         try:
             networks.append(_network(own, len(classes), config))

@@ -41,7 +41,8 @@ def test_annealed_epochs_go_as_far_as_half_as_many_at_a_constant_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_documents", "limits"), [(2000, (2, 20)), (200, (14, 28)), (40, (80, 160)), (4, (80, 160))]
+    ("n_documents", "limits"),
+    [(20_000, (1, 5)), (2000, (2, 9)), (200, (14, 28)), (40, (80, 160)), (4, (80, 160))],
 )
 def test_few_documents_are_passed_over_more_often_and_always_with_a_choice(
     n_documents: int, limits: tuple[int, int]

@@ -173,10 +173,10 @@ def test_networks_and_linear_expert_are_mixed_by_documents_they_did_not_see() ->
 
 def test_without_linear_expert_the_networks_are_calibrated_alone() -> None:
     documents = make_documents(60, told_by="nothing")
-    model = train_hilbert(documents, np.arange(40), small_config(linear=False, lr=0.03), seed=1)
+    model = train_hilbert(documents, np.arange(40), small_config(linear=False), seed=1)
     assert model.expert is None
     assert model.mixing is not None
-    assert model.mixing.weights[0] < 1.0  # there is nothing to be sure of
+    assert model.mixing.weights[0] != 1.0  # learned, be it little: there is nothing to tell
     assert model.mixing.weights[1] == 0.0
 
 
