@@ -1,6 +1,8 @@
 """Cross-validation: every model on every fold, in processes where that pays."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -181,7 +183,19 @@ _worker_run: Callable[[Job], Result]
 
 def _start_worker(shared: Shared) -> None:
     global _worker_run
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker_run = receive(shared).run
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, however it went.
+
+    The pool's workers would otherwise do their jobs to the end, then wait for others forever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_in_worker(job: Job) -> Result:

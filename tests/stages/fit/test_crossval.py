@@ -1,8 +1,15 @@
 """Models on folds: leaks, equality of one and two processes, baselines at chance and above."""
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -173,3 +180,53 @@ def test_training_documents_without_a_modality_leave_its_baseline_undecided() ->
     (baseline,) = (b for b in make_baselines(documents) if b.name == "logistic_text")
     p = baseline.fit_predict(documents, np.arange(15), np.arange(15, 20), 0)
     np.testing.assert_allclose(p, 0.5)
+
+
+_SLEEPING = """
+import os, sys, time
+from pathlib import Path
+
+import numpy as np
+
+from hilbert.stages.fit.crossval import cross_validate
+from hilbert.stages.fit.splits import SplitConfig, make_folds
+from support.synthetic import make_documents
+
+
+class Sleeper:
+    name = "sleeper"
+
+    def fit_predict(self, documents, train, test, seed):
+        Path(sys.argv[1], str(os.getpid())).touch()
+        time.sleep(600)
+        return np.full((len(test), 2), 0.5)
+
+
+if __name__ == "__main__":
+    documents = make_documents(40)
+    folds = make_folds(documents.labels, documents.groups, SplitConfig(folds=3, repeats=1))
+    cross_validate(documents, folds, [Sleeper()], workers=2)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    script, started = tmp_path / "sleeping.py", tmp_path / "started"
+    script.write_text(_SLEEPING, encoding="utf-8")
+    started.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    parent = subprocess.Popen([sys.executable, str(script), str(started)], env=environment)
+    try:
+        _wait_until(lambda: len(list(started.iterdir())) == 2)
+        workers = [psutil.Process(int(path.name)) for path in started.iterdir()]
+        parent.kill()
+        assert not psutil.wait_procs(workers, timeout=30)[1]
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
