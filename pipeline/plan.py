@@ -1,12 +1,14 @@
 """What a document's segments and features depend on, and which of them are missing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from hilbert.stages.extract.inputs import check_file
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.speech_activity import SPEECH_VERSION, weights_file
+from hilbert.stages.extract.transcripts.shared_file import may_be_shared, n_recordings, names_of
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -81,6 +83,7 @@ class Cutting:
     """
 
     def __init__(self, options: SegmentConfig, digests: FileDigests) -> None:
+        self._format, self._digests = options.transcript_format, digests
         self._options: dict[str, object] = {"options": options.for_key()}
         if options.method == "vad":
             weights = digests.of(weights_file())
@@ -96,14 +99,27 @@ class Cutting:
             document.transcript_offset_s,
             document.speaker,
             document.language,
+            names := self._names(document),
         )
         known = self._known.get(settings)
         if known is None:
             described = self._describe(document)
+            if names:
+                described["recording"] = names
             known = self._known[settings] = (described, keys.digest("cut", described))
         cut, digest = known
         key = keys.segment_key(inputs.audio, inputs.transcript, digest)
         return Work(document, inputs, cut, key)
+
+    def _names(self, document: Document) -> tuple[str, ...]:
+        """What decides which part of its transcript is the document's; nothing if all of it is."""
+        path = document.transcript
+        if path is None or not may_be_shared(path, self._format):
+            return ()
+        with suppress(OSError):  # gone this moment; whoever reads it says so
+            if self._digests.derived(path, "recordings", n_recordings) == "several":
+                return names_of(document)
+        return ()
 
     def _describe(self, document: Document) -> dict[str, object]:
         return {

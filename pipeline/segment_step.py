@@ -18,6 +18,7 @@ from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.speech_activity import speech_regions
 from hilbert.stages.extract.stretches import kept_of
+from hilbert.stages.extract.transcripts.shared_file import names_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.bulk import many_objects
@@ -84,8 +85,17 @@ def _feature_keys(
     return {**known, **plan.feature_keys(others, work.inputs, summary)}
 
 
-def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...]:
+def segments_of(
+    document: Document, config: SegmentConfig, *, hear: bool = True
+) -> tuple[Segment, ...]:
     """Read the files of one document and cut it, audio segments before text segments.
+
+    Parameters
+    ----------
+    document : Document
+    config : SegmentConfig
+    hear : bool
+        False for its texts alone, which do not depend on its recording.
 
     Raises
     ------
@@ -94,10 +104,11 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     """
     turns = None
     if document.transcript is not None:
-        turns = read_transcript(Path(document.transcript), config.transcript_format)
+        path, format = Path(document.transcript), config.transcript_format
+        turns = read_transcript(path, format, names_of(document))
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
-    if document.audio is None:
+    if document.audio is None or not hear:
         return segment_document(turns, None, config, document=document)
     audio = Path(document.audio)
     duration_s = probe(audio).duration_s
