@@ -18,13 +18,14 @@ from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.speech_activity import speech_regions
 from hilbert.stages.extract.stretches import kept_of
+from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised
 from hilbert.stages.extract.transcripts.shared_file import names_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import Document, EncoderInfo, Segment, Span
+from hilbert.store.types import Document, EncoderInfo, Segment, Span, Turn
 
 CHANGED = "its files changed while they were read; run the command again"
 
@@ -104,8 +105,7 @@ def segments_of(
     """
     turns = None
     if document.transcript is not None:
-        path, format = Path(document.transcript), config.transcript_format
-        turns = read_transcript(path, format, names_of(document))
+        turns = _turns_of(document, document.transcript, config)
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
     if document.audio is None or not hear:
@@ -116,6 +116,15 @@ def segments_of(
     if config.method == "vad":
         speech = speech_regions(audio, kept_of(document, duration_s), config.speech)
     return segment_document(turns, duration_s, config, document=document, speech=speech)
+
+
+def _turns_of(document: Document, transcript: str, config: SegmentConfig) -> tuple[Turn, ...]:
+    path, names = Path(transcript), names_of(document)
+    if document.diarisation is None:
+        return read_transcript(path, config.transcript_format, names)
+    who, offset_s = document.diarisation
+    speakers = Speakers(read_transcript(Path(who), "rttm", names), offset_s)
+    return read_diarised(path, speakers)
 
 
 def reason_of(error: DocumentError | StoreError | OSError) -> str:

@@ -26,13 +26,14 @@ from hilbert.stages.extract.transcribe import (
     TranscribeConfig,
     Transcription,
     recogniser_components,
+    tells_speakers,
     transcribe_document,
 )
 from hilbert.stages.extract.transcripts.made import clean_up, has_words, write_made
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.file_digests import FileDigests, digest_file
-from hilbert.store.types import Document, Seconds
+from hilbert.store.types import Diarisation, Document, Seconds
 
 load_recogniser = Recogniser
 
@@ -219,7 +220,11 @@ def _described(plan: Planned, found: Transcription) -> dict[str, object]:
 
 
 def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
-    """The document with its transcript; without any where nobody was understood."""
+    """The document with its transcript; without any where nobody was understood.
+
+    An RTTM that was its transcript tells the speakers of the one that was made, or where there are
+    no words, as ever, those of the audio.
+    """
     session.transcripts[plan.document.id] = plan.components
     path = folder.absolute() / f"{plan.key}.json"
     try:
@@ -228,9 +233,17 @@ def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
         is_spoken = True
     if not is_spoken:
         session.wordless.add(plan.document.id)
-    transcript = str(path) if is_spoken else None
-    # its times are the recording's own
-    return plan.document._replace(transcript=transcript, text=None, transcript_offset_s=0.0)
+    document, diarisation = plan.document, None
+    if document.transcript is not None and tells_speakers(document.transcript):
+        if not is_spoken:
+            return document
+        diarisation = Diarisation(document.transcript, document.transcript_offset_s)
+    return document._replace(
+        transcript=str(path) if is_spoken else None,
+        text=None,
+        transcript_offset_s=0.0,  # its times are the recording's own
+        diarisation=diarisation,
+    )
 
 
 def _seconds_of(plans: Sequence[Planned]) -> Seconds:

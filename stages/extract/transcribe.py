@@ -47,7 +47,7 @@ class TranscribeConfig:
     """Recogniser: whisper (tiny.en), whisper-base, whisper-small and so on, an id on the hub, or a
     folder, in CTranslate2's format; without one, nothing is transcribed."""
     when: When = "missing"
-    """Which recordings: those of documents without transcript and text, or all."""
+    """Which recordings: those without transcript and text (an RTTM is neither), or all."""
     language: str | None = None
     """Code of the language spoken, such as en, where the column language does not tell it; without
     either it is detected."""
@@ -74,7 +74,19 @@ class TranscribeConfig:
         """Whether the document's transcript is to be made."""
         if self.model is None or document.audio is None:
             return False
-        return self.when == "all" or (document.transcript is None and document.text is None)
+        return self.when == "all" or lacks_words(document)
+
+
+def lacks_words(document: Document) -> bool:
+    """Whether nothing tells what is said: no transcript, or one that tells who speaks alone."""
+    if document.transcript is not None:
+        return tells_speakers(document.transcript)
+    return document.text is None
+
+
+def tells_speakers(transcript: str) -> bool:
+    """Whether a transcript is an RTTM, by the ending of its name: who speaks when."""
+    return transcript.lower().endswith(".rttm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def parse_transcript(
         If it is not UTF-8, holds no words, or a time is unreadable, negative, or runs
         backwards. The message names the line or segment and holds no text of the transcript.
     """
-    text = _decode(data)
+    text = decoded(data)
     if format == "auto":
         format = detect_format(text, name.lower())
     turns = _SHARED[format](text, recordings) if format in _SHARED else _READERS[format](text)
@@ -189,7 +189,14 @@ def _start_s(turn: Turn) -> float:
     return 0.0 if turn.start_s is None else turn.start_s
 
 
-def _decode(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """The text of a transcript file.
+
+    Raises
+    ------
+    DocumentError
+        If it is neither UTF-8 nor UTF-16, or binary.
+    """
     if data.startswith(b"ooBinaryFile"):
         raise DocumentError("the transcript is a binary file of Praat; save it as a text file")
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
