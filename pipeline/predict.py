@@ -132,7 +132,11 @@ def predict(
         dask=dask,
     )
     report = extract(corpus, store_path, encoders, options)
-    warnings = language_warnings(corpus, infos)
+    made = options.transcribe
+    warnings = (
+        *language_warnings(corpus, infos, made),
+        *language_warnings(corpus, infos, made, report.languages),
+    )
     if dry_run:
         nobody = np.empty((0, len(model.classes)))
         return Predictions((), model.classes, nobody, report, speakers, warnings)

@@ -181,6 +181,8 @@ class Session:
         By what the transcripts of documents were made or would be, for those that have none.
     transcribed : dict of str to float
         Documents that were transcribed, or in a dry run would be, and seconds of their audio.
+    languages : dict of str to str
+        Languages that were detected in recordings that were transcribed, by document.
     wordless : set of str
         Documents in whose recording no words were found.
     pending : dict of str to float
@@ -201,6 +203,7 @@ class Session:
     done: dict[str, Encoding] = field(default_factory=dict)
     transcripts: dict[str, Mapping[str, object]] = field(default_factory=dict)
     transcribed: dict[str, float] = field(default_factory=dict)
+    languages: dict[str, str] = field(default_factory=dict)
     wordless: set[str] = field(default_factory=set)
     pending: dict[str, float] = field(default_factory=dict)
 

@@ -29,7 +29,7 @@ from hilbert.stages.extract.transcribe import (
     tells_speakers,
     transcribe_document,
 )
-from hilbert.stages.extract.transcripts.made import clean_up, has_words, write_made
+from hilbert.stages.extract.transcripts.made import clean_up, has_words, likely_language, write_made
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -233,6 +233,8 @@ def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
         is_spoken = True
     if not is_spoken:
         session.wordless.add(plan.document.id)
+    elif plan.language is None and (language := _language(session, path)):
+        session.languages[plan.document.id] = language
     document, diarisation = plan.document, None
     if document.transcript is not None and tells_speakers(document.transcript):
         if not is_spoken:
@@ -244,6 +246,13 @@ def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
         transcript_offset_s=0.0,  # its times are the recording's own
         diarisation=diarisation,
     )
+
+
+def _language(session: Session, path: Path) -> str:
+    """The language that was detected, where that is likely."""
+    with suppress(OSError):
+        return session.digests.derived(path, "language", likely_language)
+    return ""
 
 
 def _seconds_of(plans: Sequence[Planned]) -> Seconds:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 
 import hilbert
 from hilbert.pipeline import transcribe_step
+from hilbert.stages.extract.encoders import catalogue
+from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS
 from hilbert.stages.extract.transcribe import Heard, Transcription, Word
 from hilbert.store.errors import DocumentError
 from support.project import Project, run, write_recording
@@ -68,7 +71,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             Heard(4.0 * i, 4.0 * i + 3.0, text, (word(i),), -0.1, 0.0, 1.0, 0.0)
             for i, text in enumerate(texts)
         )
-        return Transcription(language or "en", 0.9, segments)
+        heard = "de" if document.id == "german" else "en"
+        return Transcription(language or heard, 0.9, segments)
 
     monkeypatch.setattr(transcribe_step, "load_recogniser", lambda *_: None)
     monkeypatch.setattr(transcribe_step, "transcribe_document", transcribe)
@@ -223,6 +227,18 @@ def test_an_rttm_tells_who_speaks_in_what_was_made(
     assert speakers("rec")[0] == ("audio", "Eva")
     project.extract("--no-transcribe")
     assert {modality for modality, _ in speakers("rec")} == {"audio"}
+
+
+def test_encoders_that_do_not_know_a_detected_language_are_named(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = replace(KNOWN_MODELS[0], names=("tiny-whisper",), repository="me/tiny-whisper")
+    monkeypatch.setattr(catalogue, "KNOWN_MODELS", (english,))
+    add(project, "german")
+    for _ in range(2):  # the second time, the transcript is there
+        (warning,) = project.extract(f"--transcribe={model}")["warnings"]
+        assert "1 document is in another language, as it was heard (de 1)" in warning
+    assert taken(calls) == ["audio", "german"]
 
 
 def test_without_words_an_rttm_still_cuts_the_audio(
