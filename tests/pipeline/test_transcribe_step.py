@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import hilbert
-from hilbert.pipeline import transcribe_step
+from hilbert.pipeline import in_process
+from hilbert.pipeline import transcribe as transcribing
 from hilbert.stages.extract.encoders import catalogue
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS
 from hilbert.stages.extract.transcribe import Heard, Transcription, Word
@@ -74,8 +75,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         heard = "de" if document.id == "german" else "en"
         return Transcription(language or heard, 0.9, segments)
 
-    monkeypatch.setattr(transcribe_step, "load_recogniser", lambda *_: None)
-    monkeypatch.setattr(transcribe_step, "transcribe_document", transcribe)
+    monkeypatch.setattr(in_process, "load_recogniser", lambda *_: None)
+    monkeypatch.setattr(transcribing, "transcribe_document", transcribe)
     return seen
 
 
@@ -363,7 +364,8 @@ def test_what_cannot_be(project: Project, flags: list[str], message: str) -> Non
 
 SLOW = """
 import sys, time
-from hilbert.pipeline import transcribe_step
+from hilbert.pipeline import in_process
+from hilbert.pipeline import transcribe as transcribing
 from hilbert.pipeline.cli import main
 from hilbert.stages.extract.transcribe import Heard, Transcription
 
@@ -371,8 +373,8 @@ def transcribe(recogniser, document, language, advance):
     time.sleep(0.3)
     return Transcription("en", 1.0, (Heard(0.0, 2.0, document.id, (), 0.0, 0.0, 1.0, 0.0),))
 
-transcribe_step.load_recogniser = lambda *_: None
-transcribe_step.transcribe_document = transcribe
+in_process.load_recogniser = lambda *_: None
+transcribing.transcribe_document = transcribe
 main(sys.argv[1:])
 """
 
