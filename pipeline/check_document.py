@@ -17,6 +17,7 @@ from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
+from hilbert.stages.extract.transcripts.shared_file import names_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.stages.extract.turns import placed
 from hilbert.store import keys
@@ -127,7 +128,7 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
     """Turns on the recording's clock; none where the transcript cannot be read."""
     try:
         if document.transcript is not None:
-            turns = read_transcript(Path(document.transcript), format)
+            turns = read_transcript(Path(document.transcript), format, names_of(document))
         elif document.text is not None:
             turns = parse_transcript(document.text.encode())
         else:

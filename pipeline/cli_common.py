@@ -84,7 +84,7 @@ extract_workers_option = click.option(
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Processes that cut and encode; 0: all is done in this one.",
+    help="Processes that transcribe, cut and encode; 0: all is done in this one.",
 )
 dask_option = click.option(
     "--dask",

@@ -195,13 +195,16 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     encoders = choose_encoders(
         modalities_of(corpus, options), options, precision, known=known, drop_unwanted=drop_unwanted
     )
+    infos = [encoder.info for encoder in encoders]
     warnings = (
-        *language_warnings(corpus, [encoder.info for encoder in encoders]),
+        *language_warnings(corpus, infos, options.transcribe),
         *recogniser_warnings(corpus, options.transcribe),
     )
     extract_output.echo_warnings(warnings)
     report = extract(corpus, project.store, encoders, options)
-    return Encoded(corpus.columns, encoders, report, warnings)
+    heard = language_warnings(corpus, infos, options.transcribe, report.languages)
+    extract_output.echo_warnings(heard)
+    return Encoded(corpus.columns, encoders, report, (*warnings, *heard))
 
 
 def _encoders(

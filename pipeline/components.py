@@ -35,7 +35,7 @@ def segment_components_of(summary: SegmentSummary | None) -> Mapping[str, object
 def inputs_of(summary: SegmentSummary) -> Inputs:
     """Digests of the files that segments were cut from."""
     found = summary.components
-    return Inputs(found.get("audio"), found.get("transcript"))
+    return Inputs(found.get("audio"), found.get("transcript"), found.get("diarisation"))
 
 
 def changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Change, ...]:

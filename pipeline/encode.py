@@ -139,8 +139,7 @@ def _segments(session: Session, modality: Modality, work: Work) -> Sequence[Segm
     """Segments from the store for audio; with their texts, which the store lacks, for text."""
     if modality == "audio":
         return session.store.segments_under(work.segment_key)
-    # texts do not depend on the audio, which need not be heard for them
-    segments = segments_of(work.document._replace(audio=None), config_of(work, session))
+    segments = segments_of(work.document, config_of(work, session), hear=False)
     texts = [s for s in segments if s.modality == "text"]
     if keys.texts_digest(texts, salt=session.store.salt) != session.summary(work.segment_key).texts:
         raise DocumentError(CHANGED)

@@ -1,4 +1,4 @@
-"""Where documents are cut and encoded: in this process, in processes, on a Dask cluster."""
+"""Where documents are transcribed, cut and encoded: here, in processes, on a Dask cluster."""
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hilbert.pipeline.in_process import InProcess
 from hilbert.pipeline.plan import Work
-from hilbert.pipeline.session import Executor, ExtractOptions, Result, Session
+from hilbert.pipeline.session import Executor, ExtractOptions, Model, Result, Session
 from hilbert.pipeline.tasks import (
     Finished,
     Lost,
@@ -17,7 +17,6 @@ from hilbert.pipeline.tasks import (
     recipe_of,
     source_of,
 )
-from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import HilbertError
 
 MOST_LOST = 5
@@ -61,7 +60,7 @@ def open_executor(options: ExtractOptions) -> Iterator[Executor]:
 
 
 class OnWorkers:
-    """Cuts and encodes on the workers of a pool.
+    """Transcribes, cuts and encodes on the workers of a pool.
 
     A task that its workers do not survive is split; a document alone that they do not survive
     fails, and the others are done.
@@ -72,7 +71,7 @@ class OnWorkers:
         self._n_lost = 0
 
     def run(
-        self, session: Session, encoder: ResolvedEncoder | None, todo: Mapping[str, Work]
+        self, session: Session, model: Model | None, todo: Mapping[str, Work]
     ) -> Generator[Result, None, None]:
         """See `Executor`; results come a task at a time.
 
@@ -81,8 +80,8 @@ class OnWorkers:
         HilbertError
             If workers die whatever they are given.
         """
-        recipe, suspects = recipe_of(session, encoder), list[Task]()
-        yield from self._done(recipe, source_of(session, encoder, todo), suspects)
+        recipe, suspects = recipe_of(session, model), list[Task]()
+        yield from self._done(recipe, source_of(session, model, todo), suspects)
         for task in suspects:  # beside no other one, so that it is known which is to blame
             yield from self._done(recipe, TaskSource(deque(), deque([task])), [])
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.last_look import LastLook
@@ -40,6 +40,8 @@ class ExtractReport:
     """Documents whose transcript was made."""
     wordless: int = 0
     """Documents in whose recording no words were found; they have no text."""
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """Languages that were detected in recordings that were transcribed, by document."""
     dry_run: bool = False
 
 
@@ -95,6 +97,7 @@ def report_of(
         damaged=damaged,
         transcribed=len(session.transcribed),
         wordless=len(session.wordless),
+        languages=dict(session.languages),
         dry_run=session.options.dry_run,
     )
 

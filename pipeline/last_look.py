@@ -125,14 +125,14 @@ def _look(session: Session, corpus: Corpus, encoders: Mapping[str, EncoderInfo])
         known=session.store.encoders(),
         generation=session.store.manifest().generation,
         kept=len(session.store.manifest().rows) - n_documents,
-        warnings=language_warnings(corpus, encoders.values()),
+        warnings=language_warnings(corpus, encoders.values(), session.options.transcribe),
     )
 
 
 def _terms(options: ExtractOptions) -> str:
     """Digest of what decides, besides files and encoders, whether there is anything to do."""
     wanted = {name: value for name, value in asdict(options).items() if name not in _NO_MATTER}
-    del wanted["transcribe"]
+    wanted["transcribe"] = options.transcribe.language  # which warnings are of
     versions = [hilbert.__version__, keys.SEGMENT_VERSION, ENCODE_VERSION, ROW_VERSION]
     return keys.digest("terms", [versions, wanted])
 

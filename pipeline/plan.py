@@ -1,12 +1,15 @@
 """What a document's segments and features depend on, and which of them are missing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from hilbert.stages.extract.inputs import check_file
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.speech_activity import SPEECH_VERSION, weights_file
+from hilbert.stages.extract.transcripts.diarised import DIARISED_VERSION
+from hilbert.stages.extract.transcripts.shared_file import may_be_shared, n_recordings, names_of
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -19,6 +22,7 @@ class Inputs(NamedTuple):
 
     audio: str | None
     transcript: str | None
+    diarisation: str | None = None
 
 
 class Work(NamedTuple):
@@ -32,7 +36,10 @@ class Work(NamedTuple):
 
 def segment_components(inputs: Inputs, cut: Mapping[str, object]) -> dict[str, object]:
     """What the key of a document's segments is made of."""
-    return {**inputs._asdict(), **cut}
+    known = inputs._asdict()
+    if inputs.diarisation is None:  # most documents have none, nor had any once
+        del known["diarisation"]
+    return {**known, **cut}
 
 
 def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs:
@@ -53,7 +60,11 @@ def read_inputs(document: Document, digests: FileDigests, salt: bytes) -> Inputs
         transcript = keys.digest("text", document.text, salt=salt)
     else:
         transcript = None
-    return Inputs(audio, transcript)
+    diarisation = None
+    if document.diarisation is not None:
+        plain = _digest(document.diarisation.path, "transcript", digests)
+        diarisation = _salted("diarisation", plain, salt)
+    return Inputs(audio, transcript, diarisation)
 
 
 def _salted(kind: str, plain: str, salt: bytes) -> str:
@@ -81,6 +92,7 @@ class Cutting:
     """
 
     def __init__(self, options: SegmentConfig, digests: FileDigests) -> None:
+        self._format, self._digests = options.transcript_format, digests
         self._options: dict[str, object] = {"options": options.for_key()}
         if options.method == "vad":
             weights = digests.of(weights_file())
@@ -96,14 +108,35 @@ class Cutting:
             document.transcript_offset_s,
             document.speaker,
             document.language,
+            offset_s := document.diarisation and document.diarisation.offset_s,
+            names := self._names(document),
         )
         known = self._known.get(settings)
         if known is None:
             described = self._describe(document)
+            if names:
+                described["recording"] = names
+            if offset_s is not None:
+                described["diarised"] = {"offset": offset_s, "version": DIARISED_VERSION}
             known = self._known[settings] = (described, keys.digest("cut", described))
         cut, digest = known
-        key = keys.segment_key(inputs.audio, inputs.transcript, digest)
+        said = inputs.transcript
+        if inputs.diarisation is not None:
+            said = keys.digest("diarised", [said, inputs.diarisation])
+        key = keys.segment_key(inputs.audio, said, digest)
         return Work(document, inputs, cut, key)
+
+    def _names(self, document: Document) -> tuple[str, ...]:
+        """What decides which part of its transcript is the document's; nothing if all of it is."""
+        path = document.transcript
+        if document.diarisation is not None:
+            path = document.diarisation.path
+        if path is None or not may_be_shared(path, self._format):
+            return ()
+        with suppress(OSError):  # gone this moment; whoever reads it says so
+            if self._digests.derived(path, "recordings", n_recordings) == "several":
+                return names_of(document)
+        return ()
 
     def _describe(self, document: Document) -> dict[str, object]:
         return {

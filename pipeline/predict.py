@@ -39,6 +39,7 @@ from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
 from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.transcribe import lacks_words
 from hilbert.stages.fit.config import train_config_from_dict
 from hilbert.stages.fit.trained import TrainedModel, from_state
 from hilbert.store.errors import HilbertError
@@ -120,7 +121,7 @@ def predict(
     infos, segments, speakers = _recipe(run, run_dir.name)
     encoders = [resolve_again(info, locations) for info in infos]
     store_path = _own_store(out, run)
-    lacks = any(d.audio and not (d.transcript or d.text) for d in corpus.documents)
+    lacks = any(d.audio and lacks_words(d) for d in corpus.documents)
     options = ExtractOptions(
         segments=segments,
         transcribe=transcribe_again(run.get("transcribe"), recogniser, needed=lacks),
@@ -131,7 +132,11 @@ def predict(
         dask=dask,
     )
     report = extract(corpus, store_path, encoders, options)
-    warnings = language_warnings(corpus, infos)
+    made = options.transcribe
+    warnings = (
+        *language_warnings(corpus, infos, made),
+        *language_warnings(corpus, infos, made, report.languages),
+    )
     if dry_run:
         nobody = np.empty((0, len(model.classes)))
         return Predictions((), model.classes, nobody, report, speakers, warnings)

@@ -32,9 +32,9 @@ class ExtractSection:
     commit_every_s: float = 20.0
     """Seconds of work a kill can cost at most."""
     workers: int = 0
-    """Processes that cut and encode; 0: all is done in the one that was called."""
+    """Processes that transcribe, cut and encode; 0: all is done in the one that was called."""
     dask: str = ""
-    """Address of a Dask scheduler whose workers cut and encode, or local: a cluster made here."""
+    """Address of a Dask scheduler whose workers do the same, or local: a cluster made here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,14 @@ from hilbert.stages.extract.recordings.audio import probe
 from hilbert.stages.extract.segment import SegmentConfig, segment_document
 from hilbert.stages.extract.speech_activity import speech_regions
 from hilbert.stages.extract.stretches import kept_of
+from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised
+from hilbert.stages.extract.transcripts.shared_file import names_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError, StoreError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import Document, EncoderInfo, Segment, Span
+from hilbert.store.types import Document, EncoderInfo, Segment, Span, Turn
 
 CHANGED = "its files changed while they were read; run the command again"
 
@@ -84,8 +86,17 @@ def _feature_keys(
     return {**known, **plan.feature_keys(others, work.inputs, summary)}
 
 
-def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...]:
+def segments_of(
+    document: Document, config: SegmentConfig, *, hear: bool = True
+) -> tuple[Segment, ...]:
     """Read the files of one document and cut it, audio segments before text segments.
+
+    Parameters
+    ----------
+    document : Document
+    config : SegmentConfig
+    hear : bool
+        False for its texts alone, which do not depend on its recording.
 
     Raises
     ------
@@ -94,10 +105,10 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     """
     turns = None
     if document.transcript is not None:
-        turns = read_transcript(Path(document.transcript), config.transcript_format)
+        turns = _turns_of(document, document.transcript, config)
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
-    if document.audio is None:
+    if document.audio is None or not hear:
         return segment_document(turns, None, config, document=document)
     audio = Path(document.audio)
     duration_s = probe(audio).duration_s
@@ -105,6 +116,15 @@ def segments_of(document: Document, config: SegmentConfig) -> tuple[Segment, ...
     if config.method == "vad":
         speech = speech_regions(audio, kept_of(document, duration_s), config.speech)
     return segment_document(turns, duration_s, config, document=document, speech=speech)
+
+
+def _turns_of(document: Document, transcript: str, config: SegmentConfig) -> tuple[Turn, ...]:
+    path, names = Path(transcript), names_of(document)
+    if document.diarisation is None:
+        return read_transcript(path, config.transcript_format, names)
+    who, offset_s = document.diarisation
+    speakers = Speakers(read_transcript(Path(who), "rttm", names), offset_s)
+    return read_diarised(path, speakers)
 
 
 def reason_of(error: DocumentError | StoreError | OSError) -> str:

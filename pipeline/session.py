@@ -1,7 +1,7 @@
 """What the steps of one extraction share: options, store, and which documents failed."""
 
 import math
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice, PrecisionChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
+from hilbert.stages.extract.recogniser_files import RecogniserFiles
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.transcribe import TranscribeConfig
 from hilbert.store.commits import Kind
@@ -54,9 +55,9 @@ class ExtractOptions:
     dry_run: bool = False
     """Only tell what would be done; nothing is written."""
     workers: int = 0
-    """Processes that cut and encode; 0: all is done in the one that was called."""
+    """Processes that transcribe, cut and encode; 0: all is done in the one that was called."""
     dask: str = ""
-    """Address of a Dask scheduler whose workers cut and encode, or local: a cluster made here."""
+    """Address of a Dask scheduler whose workers do the same, or local: a cluster made here."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.commit_every_s < math.inf:
@@ -115,7 +116,7 @@ class Result(NamedTuple):
         Whether what the store lacked was made; False if another extraction was first, or a
         worker that died before it could tell.
     audio_seconds : float
-        Of speech that was encoded.
+        Of speech that was encoded, or transcribed.
     summary : SegmentSummary, optional
         Facts about the segments that were cut.
     """
@@ -127,24 +128,29 @@ class Result(NamedTuple):
     summary: SegmentSummary | None = None
 
 
+Model = ResolvedEncoder | RecogniserFiles
+"""What does the work of a step: one that encodes, or one that transcribes."""
+
+
 class Executor(Protocol):
-    """Where documents are cut and encoded: in this process, or by workers.
+    """Where documents are transcribed, cut and encoded: in this process, or by workers.
 
     Results come in any order, one a key, and by the time they are exhausted all that they
     tell of is committed. Wherever it is done, the store is the same.
     """
 
     def run(
-        self, session: "Session", encoder: ResolvedEncoder | None, todo: Mapping[str, Work]
+        self, session: "Session", model: Model | None, todo: Mapping[str, Work]
     ) -> Generator[Result, None, None]:
-        """Make what the store lacks.
+        """Make what the store, or the folder of transcripts, lacks.
 
         Parameters
         ----------
-        encoder : ResolvedEncoder, optional
-            What encodes; without one, documents are cut.
+        model : ResolvedEncoder or RecogniserFiles, optional
+            What encodes or transcribes; without one, documents are cut.
         todo : mapping of str to Work
-            By the segment key or feature key that the store lacks, the document to make it of.
+            By the key of a transcript, of segments or of features that is lacking, the document
+            to make it of.
         """
 
 
@@ -153,6 +159,10 @@ class _Discard:
 
     def add(self, key: str, rows: object, about: object = None) -> bool:
         return False
+
+
+def _ignore(_: float) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -181,8 +191,13 @@ class Session:
         By what the transcripts of documents were made or would be, for those that have none.
     transcribed : dict of str to float
         Documents that were transcribed, or in a dry run would be, and seconds of their audio.
+    languages : dict of str to str
+        Languages that were detected in recordings that were transcribed, by document.
     wordless : set of str
         Documents in whose recording no words were found.
+    advance : callable
+        Told how many seconds of a recording were transcribed, piece by piece, where this is done
+        in this process.
     pending : dict of str to float
         Of a dry run: documents that would be cut anew, nobody knows where before their recording
         is heard, and at most how many seconds of audio that is.
@@ -201,7 +216,9 @@ class Session:
     done: dict[str, Encoding] = field(default_factory=dict)
     transcripts: dict[str, Mapping[str, object]] = field(default_factory=dict)
     transcribed: dict[str, float] = field(default_factory=dict)
+    languages: dict[str, str] = field(default_factory=dict)
     wordless: set[str] = field(default_factory=set)
+    advance: Callable[[float], None] = _ignore
     pending: dict[str, float] = field(default_factory=dict)
 
     def writer(

@@ -14,6 +14,7 @@ from hilbert.pipeline.plan import Work
 from hilbert.pipeline.session import Result, Session
 from hilbert.pipeline.tasks import Finished, Recipe, Task
 from hilbert.stages.device import use_threads
+from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.feature_store import FeatureStore, open_store
 from hilbert.store.file_digests import FileDigests
@@ -33,7 +34,7 @@ class TaskRunner:
 
     def __init__(self, n_threads: int | None = None) -> None:
         self._n_threads = n_threads
-        self._executor = InProcess()
+        self._executor = InProcess(n_threads)
         self._stores: dict[str, FeatureStore] = {}
         self._texts: dict[str, str | None] | None = None
         self._lock = threading.Lock()
@@ -69,7 +70,7 @@ class TaskRunner:
                 f"a worker has hilbert-speech {hilbert.__version__}, and the extraction"
                 f" {recipe.version}; install the same on both"
             )
-        if recipe.encoder is not None and self._n_threads is not None:
+        if isinstance(recipe.model, ResolvedEncoder) and self._n_threads is not None:
             use_threads(self._n_threads)  # in this thread: another one may do the next task
         with FileDigests(rehash=recipe.options.rehash) as digests:
             store, place = self._store(recipe.store), Path(recipe.store)
@@ -80,7 +81,7 @@ class TaskRunner:
                     todo[key] = self._with_text(recipe, work) if key in task.in_table else work
                 except DocumentError as error:
                     yield Result(key, str(error))
-            with closing(self._executor.run(session, recipe.encoder, todo)) as results:
+            with closing(self._executor.run(session, recipe.model, todo)) as results:
                 yield from results
 
     def _store(self, place: str) -> FeatureStore:

@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 import hilbert
 from hilbert.pipeline.plan import Work
-from hilbert.pipeline.session import ExtractOptions, Result, Session
-from hilbert.stages.extract.encoders.weights import ResolvedEncoder
+from hilbert.pipeline.session import ExtractOptions, Model, Result, Session
+from hilbert.pipeline.transcribe import seconds_of
+from hilbert.stages.extract.recogniser_files import RecogniserFiles
 from hilbert.store.errors import HilbertError
 from hilbert.store.pack_writer import PackLimits
 
 PACK_AUDIO_S = 1800.0
 """Speech of one task, at most, where it is more than one document."""
+PACK_HEARD_S = 600.0
+"""Audio of one task that is transcribed, likewise."""
 PACK_TEXTS = 4096
 """Segments of text of one task, likewise."""
 PACK_CUTS = 64
@@ -38,8 +41,8 @@ class Recipe:
     store : str
         Path of the store, which every worker opens itself.
     options : ExtractOptions
-    encoder : ResolvedEncoder, optional
-        Without one, documents are cut.
+    model : ResolvedEncoder or RecogniserFiles, optional
+        What encodes or transcribes; without one, documents are cut.
     table : str, optional
         Path of the corpus table, for texts that stand in it.
     version : str
@@ -48,7 +51,7 @@ class Recipe:
 
     store: str
     options: ExtractOptions
-    encoder: ResolvedEncoder | None
+    model: Model | None
     table: str | None
     version: str = hilbert.__version__
 
@@ -88,10 +91,10 @@ class Lost(NamedTuple):
     certain: bool
 
 
-def recipe_of(session: Session, encoder: ResolvedEncoder | None) -> Recipe:
+def recipe_of(session: Session, model: Model | None) -> Recipe:
     """The recipe of a step of this session."""
     table = None if session.table is None else str(session.table)
-    return Recipe(str(session.place.resolve()), session.options, encoder, table)
+    return Recipe(str(session.place.resolve()), session.options, model, table)
 
 
 @dataclass(slots=True)
@@ -126,9 +129,7 @@ class TaskSource:
         return _sealed(todo)
 
 
-def source_of(
-    session: Session, encoder: ResolvedEncoder | None, todo: Mapping[str, Work]
-) -> TaskSource:
+def source_of(session: Session, model: Model | None, todo: Mapping[str, Work]) -> TaskSource:
     """The tasks of a step.
 
     Raises
@@ -140,15 +141,17 @@ def source_of(
         raise HilbertError(
             "workers cannot read texts of a corpus that is no file; drop --workers and --dask"
         )
-    items = ((key, work, _share(session, encoder, work)) for key, work in todo.items())
+    items = ((key, work, _share(session, model, work)) for key, work in todo.items())
     return TaskSource(deque(items))
 
 
-def _share(session: Session, encoder: ResolvedEncoder | None, work: Work) -> float:
+def _share(session: Session, model: Model | None, work: Work) -> float:
     """What part of a pack the document is worth, by its rows' bytes or the work that it is."""
-    if encoder is None:
+    if model is None:
         return 1 / PACK_CUTS
-    summary, info = session.summary(work.segment_key), encoder.info
+    if isinstance(model, RecogniserFiles):
+        return seconds_of(work.document) / PACK_HEARD_S
+    summary, info = session.summary(work.segment_key), model.info
     is_audio = info.modality == "audio"
     n_rows = summary.n_audio if is_audio else summary.n_text
     load = summary.audio_s / PACK_AUDIO_S if is_audio else n_rows / PACK_TEXTS

@@ -9,7 +9,7 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.documents import summaries_of
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.recogniser_files import find_recogniser
-from hilbert.stages.extract.transcribe import TranscribeConfig, recogniser_components
+from hilbert.stages.extract.transcribe import TranscribeConfig, lacks_words, recogniser_components
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import open_store
 from hilbert.store.file_digests import FileDigests
@@ -17,7 +17,6 @@ from hilbert.store.formats import format_at
 from hilbert.store.keys import canonical
 from hilbert.store.manifest import Row
 from hilbert.store.segment_table import SegmentSummary
-from hilbert.store.types import Document
 
 _LANGUAGE = "language"
 
@@ -95,7 +94,7 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
         If the store's documents have no one way, or its recogniser is not to be had here.
     """
     made = options.transcribe
-    lacking = [d for d in corpus.documents if d.audio is not None and _has_no_text(d)]
+    lacking = [d for d in corpus.documents if d.audio is not None and lacks_words(d)]
     if made.model is not None or not made.as_before or not lacking or format_at(place) is None:
         return options
     store = open_store(place)
@@ -123,10 +122,6 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
             " transcripts that were made with --no-transcribe"
         )
     return replace(options, transcribe=config)
-
-
-def _has_no_text(document: Document) -> bool:
-    return document.transcript is None and document.text is None
 
 
 def _config(recorded: Mapping[str, Any], model: str) -> TranscribeConfig:

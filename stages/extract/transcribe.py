@@ -5,6 +5,7 @@ hours need no more memory than five minutes do; one shorter than that is one pie
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class TranscribeConfig:
     """Recogniser: whisper (tiny.en), whisper-base, whisper-small and so on, an id on the hub, or a
     folder, in CTranslate2's format; without one, nothing is transcribed."""
     when: When = "missing"
-    """Which recordings: those of documents without transcript and text, or all."""
+    """Which recordings: those without transcript and text (an RTTM is neither), or all."""
     language: str | None = None
     """Code of the language spoken, such as en, where the column language does not tell it; without
     either it is detected."""
@@ -74,7 +75,19 @@ class TranscribeConfig:
         """Whether the document's transcript is to be made."""
         if self.model is None or document.audio is None:
             return False
-        return self.when == "all" or (document.transcript is None and document.text is None)
+        return self.when == "all" or lacks_words(document)
+
+
+def lacks_words(document: Document) -> bool:
+    """Whether nothing tells what is said: no transcript, or one that tells who speaks alone."""
+    if document.transcript is not None:
+        return tells_speakers(document.transcript)
+    return document.text is None
+
+
+def tells_speakers(transcript: str) -> bool:
+    """Whether a transcript is an RTTM, by the ending of its name: who speaks when."""
+    return transcript.lower().endswith(".rttm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,9 @@ class Recogniser:
     config : TranscribeConfig
     device : {"auto", "cpu", "cuda", "mps"}
         ``mps`` is the processor here.
+    n_threads : int, optional
+        To compute with on a processor; by default as many as ``OMP_NUM_THREADS`` says, else as
+        there are processors.
 
     Raises
     ------
@@ -130,10 +146,16 @@ class Recogniser:
         If faster-whisper is not installed, or the model cannot be loaded.
     """
 
-    def __init__(self, files: RecogniserFiles, config: TranscribeConfig, device: str) -> None:
+    def __init__(
+        self,
+        files: RecogniserFiles,
+        config: TranscribeConfig,
+        device: str,
+        n_threads: int | None = None,
+    ) -> None:
         self._config = config
         self._name = files.name
-        self._model = _load(files, config, device)
+        self._model = _load(files, config, device, n_threads)
         if config.language is not None:
             try:
                 self._checked(config.language)
@@ -306,7 +328,9 @@ def _detector_file() -> Path:
     raise _not_installed()
 
 
-def _load(files: RecogniserFiles, config: TranscribeConfig, device: str) -> Any:
+def _load(
+    files: RecogniserFiles, config: TranscribeConfig, device: str, n_threads: int | None
+) -> Any:
     try:
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -322,7 +346,7 @@ def _load(files: RecogniserFiles, config: TranscribeConfig, device: str) -> Any:
             str(files.folder or files.name),
             device=chosen,
             compute_type=config.compute,
-            cpu_threads=_n_threads(),
+            cpu_threads=n_threads or _n_threads(),
             files=contents,
         )
     except (RuntimeError, ValueError, OSError) as error:  # whose messages hold paths
@@ -334,8 +358,9 @@ def _load(files: RecogniserFiles, config: TranscribeConfig, device: str) -> Any:
 
 
 def _n_threads() -> int:
-    import os
-
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal():
+        return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 

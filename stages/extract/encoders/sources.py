@@ -4,7 +4,6 @@ In this order, so that nothing waits for a network when the files are already he
 """
 
 import importlib.util
-import os
 from pathlib import Path
 
 from hilbert.stages.extract.encoders.checkpoints import is_complete, shown
@@ -17,9 +16,9 @@ from hilbert.stages.extract.encoders.conversion import (
 )
 from hilbert.stages.extract.encoders.known_model import UNPINNED, KnownModel
 from hilbert.stages.extract.encoders.unpacking import find_zip_parts
+from hilbert.stages.extract.hub import NotDownloadedError, ask_hub, download, hub_cache
 from hilbert.store.errors import HilbertError
 
-_TIMEOUT_S = 10
 _WANTED = ["*.json", "*.txt", "*.model", "model*.safetensors", "*_Dense/*"]
 
 
@@ -103,7 +102,7 @@ def cached_snapshot(repository: str, revision: str, *, only: bool = False) -> Pa
 
 def _snapshots(repository: str, revision: str, only: bool) -> list[Path]:
     """Where the cache has this revision, then ``main``'s, if it has them."""
-    model = _hub_cache() / f"models--{repository.replace('/', '--')}"
+    model = hub_cache() / f"models--{repository.replace('/', '--')}"
     main = model / "refs" / "main"
     commits = [revision] if only or not main.exists() else [revision, main.read_text().strip()]
     return [model / "snapshots" / commit for commit in commits]
@@ -162,32 +161,21 @@ def _package_folder(name: str, inside: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _hub_cache() -> Path:
-    if own := os.environ.get("HF_HUB_CACHE"):
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("HF_HOME", f"{base}/huggingface")).expanduser() / "hub"
-
-
 def _download(
     repository: str, revision: str, also_tried: str, only: bool = False, install: str = ""
 ) -> Path:
-    from huggingface_hub import snapshot_download
-
     try:
+        ask_hub(repository, revision)
         for wanted in (_WANTED, ["pytorch_model.bin"]):  # the latter where there is no other
-            snapshot_download(
-                repository, revision=revision, allow_patterns=wanted, etag_timeout=_TIMEOUT_S
-            )
+            download(repository, revision, wanted)
             if found := cached_snapshot(repository, revision, only=only):
                 return found
-    except Exception as error:  # of several HTTP libraries, none of them ours to know
-        reason = f"the download failed ({type(error).__name__})"
-    else:
         reason = "it has no weights that can be read"
+    except NotDownloadedError as error:
+        reason = str(error)
     commit = f" at commit {revision[:12]}" if only else ""
     raise HilbertError(
         f"Model {repository} is not available: it is not in the Hugging Face cache{commit},"
-        f" {also_tried}, and {reason}. {f'Try {install}, or give' if install else 'Give'} the"
-        " path of a folder with the model."
+        f" {also_tried}, and {reason}. {f'Try {install}, give' if install else 'Give'} the path of"
+        " a folder with the model, be online, or use one that is here (`hilbert encoders --here`)."
     )

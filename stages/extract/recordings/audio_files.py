@@ -130,15 +130,13 @@ def _open_with_libsndfile(path: Path) -> SndfileSource | None:
 def _open_with_ffmpeg(path: Path, *, trust_length: bool = True) -> FfmpegSource:
     """Open with ffmpeg; a length that libsndfile got wrong, ffprobe only guesses as well."""
     if not ffmpeg.is_installed():
-        raise DocumentError(
-            f"{path.name} is damaged or not audio that libsndfile reads "
-            f"(wav, flac, mp3, ogg, opus); copy it again, or install ffmpeg"
-            if trust_length
-            else f"the length of {path.name} is unknown (joined or piped files); "
-            f"install ffmpeg, or convert it with ffmpeg elsewhere"
-        )
+        raise DocumentError(f"{path.name} {_why_ffmpeg(path, trust_length)}")
     try:
         header = ffmpeg.read_header(path)
+    except ffmpeg.NoSoundError:
+        raise DocumentError(
+            f"{path.name} holds no sound (a video without an audio track); name its recording"
+        ) from None
     except ffmpeg.FfmpegError as error:
         raise DocumentError(
             f"{path.name} is damaged or not audio: neither libsndfile nor ffmpeg reads it; "
@@ -148,3 +146,28 @@ def _open_with_ffmpeg(path: Path, *, trust_length: bool = True) -> FfmpegSource:
     if trust_length and header.duration_s is not None:
         n_frames = round(header.duration_s * header.sampling_rate)
     return FfmpegSource(path, header.sampling_rate, header.n_channels, n_frames)
+
+
+def _why_ffmpeg(path: Path, trust_length: bool) -> str:
+    """What is to be done about a file where ffmpeg is not installed."""
+    if not trust_length:
+        return (
+            "tells no length that can be relied on (joined or piped files); install ffmpeg, or "
+            "convert it with ffmpeg elsewhere"
+        )
+    if _is_container(path):
+        return (
+            "is a video or in a container of video (mp4, m4a, mov, webm, mkv), whose sound ffmpeg "
+            "reads; install it, or extract the sound to flac elsewhere"
+        )
+    return (
+        "is damaged or not audio that libsndfile reads (wav, flac, mp3, ogg, opus); copy it again, "
+        "or install ffmpeg"
+    )
+
+
+def _is_container(path: Path) -> bool:
+    """Whether a file begins as MP4 and its kin do, or as Matroska and WebM."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    return start[4:] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3")

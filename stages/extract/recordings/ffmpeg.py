@@ -20,6 +20,10 @@ class FfmpegError(Exception):
     """ffmpeg or ffprobe failed; what they print is left out, as it may hold paths."""
 
 
+class NoSoundError(FfmpegError):
+    """A file that ffprobe reads, in which nothing is to be heard: a video without sound."""
+
+
 class Header(NamedTuple):
     """What ffprobe tells of the first audio stream."""
 
@@ -39,7 +43,7 @@ def read_header(path: Path) -> Header:
     Raises
     ------
     FfmpegError
-        If ffprobe cannot read the file or finds no audio in it.
+        If ffprobe cannot read the file or, as `NoSoundError`, finds no audio in it.
     """
     entries = "stream=sample_rate,channels,duration:format=duration"
     command = ["ffprobe", *QUIET, "-select_streams", "a:0", "-show_entries", entries]
@@ -51,6 +55,8 @@ def read_header(path: Path) -> Header:
     )
     try:
         answer = json.loads(result.stdout)
+        if result.returncode == 0 and answer["streams"] == []:
+            raise NoSoundError
         stream = answer["streams"][0]
         duration = stream.get("duration") or answer["format"].get("duration")
         return Header(

@@ -1,12 +1,12 @@
 """Read NIST's CTM: a line a word, ``recording channel start duration word [confidence ...]``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from hilbert.stages.extract.transcripts.line_fields import (
     Fields,
-    check_one_recording,
     lines_of_fields,
+    of_one_recording,
 )
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
@@ -19,6 +19,7 @@ _SPOKEN = {"lex", "frag", "fp", "un-lex", "for-lex"}
 """Types of the seventh field that are words; others are noises and what is not scored."""
 _NOBODY = {"<na>", "null", "unknown", "-"}
 _SILENCES = {"<eps>", "<sil>", "sil", "<unk>", "@", "!sil"}
+_RECORDING = 0  # index of the field of the recording's name
 _FEWEST, _MOST = 5, 8  # fields of a line
 _LOOKED_AT = 20
 
@@ -39,22 +40,25 @@ def _is_word(values: list[str]) -> bool:
     )
 
 
-def parse_ctm(text: str) -> list[Turn]:
+def parse_ctm(text: str, names: Sequence[str] = ()) -> list[Turn]:
     """Turns of words, cut at pauses; who speaks is the eighth field, or else the channel.
 
-    Where there is but one channel, it tells nobody. Of alternatives, the first is read.
+    Where there is but one channel, it tells nobody; two are two speakers, whom the mean of the
+    channels holds both. Of alternatives, the first is read.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the recording may be called, where the file holds several.
 
     Raises
     ------
     DocumentError
-        If a line has not enough fields, its times are unreadable, negative or run backwards,
-        or it is of another recording; names the line.
+        If a line has not enough fields, or its times are unreadable, negative or run backwards,
+        which names the line; or no recording is called so.
     """
-    lines = list(_first_alternatives(text))
-    names: set[str] = set()
-    for line in lines:
-        names.add(line.values[0])
-        check_one_recording(names, line.where)
+    shown = names if looks_like_ctm(text) else ()  # prose that is read by force tells nothing
+    lines = of_one_recording(list(_first_alternatives(text)), _RECORDING, shown)
     n_channels = len({line.values[1] for line in lines})
     words = (_word(line, n_channels) for line in lines if _is_spoken(line.values))
     return turns_of_words(word for word in words if word.text)

@@ -1,10 +1,13 @@
 """Lines of fields with blanks between, as the formats of NIST's tools have them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hilbert.store.errors import DocumentError
+
+_MOST_SHOWN = 5
+_LONGEST_NAME = 40
 
 
 class Fields(NamedTuple):
@@ -27,16 +30,40 @@ def lines_of_fields(text: str) -> Iterator[Fields]:
             yield Fields(f"line {number}", values)
 
 
-def check_one_recording(names: set[str], where: str) -> None:
-    """Refuse lines of more than one recording: which of them is the document's, none says.
+def of_one_recording(lines: Sequence[Fields], field: int, names: Sequence[str]) -> list[Fields]:
+    """The lines of one recording: the only one there is, else the one that is called so.
+
+    Parameters
+    ----------
+    lines : sequence of Fields
+    field : int
+        Index of the field with the recording's name.
+    names : sequence of str
+        What the document's recording may be called, best first; looked for as they are spelt,
+        then in any case.
 
     Raises
     ------
     DocumentError
-        If `names` are several.
+        If there are several recordings and none of them, or no single one, is called so.
     """
-    if len(names) > 1:
-        raise DocumentError(
-            f"{where} of the transcript is of another recording than the lines before it; give "
-            f"each document a file of its own"
-        )
+    found = list(dict.fromkeys(line.values[field] for line in lines))
+    if len(found) < 2:
+        return list(lines)
+    chosen = next((name for name in names if name in found), None)
+    if chosen is None:
+        wanted = {name.casefold() for name in names}
+        alike = [name for name in found if name.casefold() in wanted]
+        chosen = alike[0] if len(alike) == 1 else None
+    if chosen is None:
+        raise DocumentError(_nobody_s(found, names))
+    return [line for line in lines if line.values[field] == chosen]
+
+
+def _nobody_s(found: Sequence[str], names: Sequence[str]) -> str:
+    held = f"the transcript holds {len(found)} recordings"
+    if not names:  # of a text, or a file that may be prose: nothing of it is shown
+        return f"{held}; end its file's name in .ctm or .rttm, or give each document its own file"
+    shown = ", ".join(name[:_LONGEST_NAME] for name in found[:_MOST_SHOWN])
+    more = ", …" if len(found) > _MOST_SHOWN else ""
+    return f"{held} ({shown}{more}), and none is called {' or '.join(dict.fromkeys(names))}"

@@ -9,6 +9,8 @@ from typing import Any
 
 from hilbert.store.files import TEMPORARY, LocalFiles
 
+LIKELY = 0.5
+"""A language that is no more probable than this is not relied on."""
 _STALE_S = 24 * 3600
 
 
@@ -37,6 +39,19 @@ def has_words(path: Path) -> str:
     except ValueError:
         return "yes"
     return "no" if isinstance(value, Mapping) and value.get("segments") == [] else "yes"
+
+
+def likely_language(path: Path) -> str:
+    """The language that was detected, if that is more likely than not; else nothing."""
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError:
+        return ""
+    if not isinstance(value, Mapping):
+        return ""
+    language, probability = value.get("language"), value.get("language_probability")
+    is_likely = isinstance(probability, int | float) and probability > LIKELY
+    return language if is_likely and isinstance(language, str) else ""
 
 
 def clean_up(folder: Path) -> None:

@@ -3,13 +3,13 @@
 It tells who speaks when, and nothing of what is said.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from hilbert.stages.extract.transcripts.line_fields import (
     Fields,
-    check_one_recording,
     lines_of_fields,
+    of_one_recording,
 )
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import read_number, timed_turn
@@ -17,11 +17,12 @@ from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span, Turn
 
 _SPEAKER = "SPEAKER"
-_OTHERS = {
-    "SPKR-INFO", "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
-    "FILLER", "EDIT", "IP", "SU", "CB", "A/P",
+RTTM_TYPES = {
+    _SPEAKER, "SPKR-INFO", "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX",
+    "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB", "A/P",
 }  # fmt: skip
 _NOBODY = "<NA>"
+_RECORDING = 1  # index of the field of the recording's name
 _NAME = 7  # index of the field of the speaker's name
 _LOOKED_AT = 20
 
@@ -29,33 +30,33 @@ _LOOKED_AT = 20
 def looks_like_rttm(text: str) -> bool:
     """Whether a line is one of RTTM, with the ``<NA>`` of fields that hold nothing."""
     return any(
-        values[0] in _OTHERS | {_SPEAKER} and len(values) > _NAME and _NOBODY in values
+        values[0] in RTTM_TYPES and len(values) > _NAME and _NOBODY in values
         for _, values in islice(lines_of_fields(text), _LOOKED_AT)
     )
 
 
-def parse_rttm(text: str) -> list[Turn]:
+def parse_rttm(text: str, names: Sequence[str] = ()) -> list[Turn]:
     """Turns without text, one a ``SPEAKER`` line; lines of other types are left out.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the recording may be called, where the file holds several.
 
     Raises
     ------
     DocumentError
-        If a line has not enough fields, is of no type of RTTM or of another recording, or its
-        times are unreadable, negative or run backwards; names the line.
+        If a line has not enough fields or is of no type of RTTM, or its times are unreadable,
+        negative or run backwards, which names the line; or no recording is called so.
     """
-    names: set[str] = set()
-    turns = []
-    for line in _speaker_lines(text):
-        names.add(line.values[1])
-        check_one_recording(names, line.where)
-        turns.append(_turn(line))
-    return turns
+    lines = of_one_recording(list(_speaker_lines(text)), _RECORDING, names)
+    return [_turn(line) for line in lines]
 
 
 def _speaker_lines(text: str) -> Iterator[Fields]:
     for line in lines_of_fields(text):
         where, values = line
-        if values[0] not in _OTHERS | {_SPEAKER}:
+        if values[0] not in RTTM_TYPES:
             raise DocumentError(
                 f"{where} of the transcript begins with no type of RTTM such as SPEAKER; mend it"
             )

@@ -13,6 +13,7 @@ from hilbert.stages.extract.transcripts.eaf import looks_like_eaf, parse_eaf
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.plain_text import parse_plain_text
 from hilbert.stages.extract.transcripts.rttm import looks_like_rttm, parse_rttm
+from hilbert.stages.extract.transcripts.shared_file import may_be_shared
 from hilbert.stages.extract.transcripts.table import (
     looks_like_table,
     parse_table,
@@ -29,6 +30,12 @@ from hilbert.store.types import Turn
 
 _WORD = re.compile(r"\w")
 
+_SHARED: Mapping[TranscriptFormat, Callable[[str, Sequence[str]], Sequence[Turn]]] = {
+    "ctm": parse_ctm,
+    "rttm": parse_rttm,
+}
+"""Formats whose files may hold many recordings."""
+
 _READERS: Mapping[TranscriptFormat, Callable[[str], Sequence[Turn]]] = {
     "webvtt": parse_cues,
     "srt": parse_cues,
@@ -37,8 +44,6 @@ _READERS: Mapping[TranscriptFormat, Callable[[str], Sequence[Turn]]] = {
     "textgrid": parse_textgrid,
     "eaf": parse_eaf,
     "chat": parse_chat,
-    "ctm": parse_ctm,
-    "rttm": parse_rttm,
     "csv": parse_table,
     "plain": parse_plain_text,
 }
@@ -59,8 +64,17 @@ _NOT_READ = frozenset(
 """Formats that would pass for prose, with their times and marks as words."""
 
 
-def read_transcript(path: Path, format: TranscriptFormat = "auto") -> tuple[Turn, ...]:
+def read_transcript(
+    path: Path, format: TranscriptFormat = "auto", names: Sequence[str] = ()
+) -> tuple[Turn, ...]:
     """Read the turns of a transcript file.
+
+    Parameters
+    ----------
+    path : Path
+    format : TranscriptFormat
+    names : sequence of str
+        What its recording may be called, where the file may hold several; see `shared_file`.
 
     Returns
     -------
@@ -73,11 +87,16 @@ def read_transcript(path: Path, format: TranscriptFormat = "auto") -> tuple[Turn
         As `parse_transcript` does; and if the file is missing, empty or no file.
     """
     check_file(path, "transcript")
-    return parse_transcript(path.read_bytes(), name=path.name, format=format)
+    shared = names if may_be_shared(path.name, format) else ()
+    return parse_transcript(path.read_bytes(), name=path.name, format=format, recordings=shared)
 
 
 def parse_transcript(
-    data: bytes, *, name: str = "", format: TranscriptFormat = "auto"
+    data: bytes,
+    *,
+    name: str = "",
+    format: TranscriptFormat = "auto",
+    recordings: Sequence[str] = (),
 ) -> tuple[Turn, ...]:
     """Parse the turns of a transcript.
 
@@ -89,6 +108,8 @@ def parse_transcript(
         The file's name; its extension is a hint where the content leaves a doubt.
     format : TranscriptFormat
         How to read it; ``auto`` is as the content shows.
+    recordings : sequence of str
+        Which one to read, of a format whose files may hold many; the first that is there.
 
     Returns
     -------
@@ -102,10 +123,10 @@ def parse_transcript(
         If it is not UTF-8, holds no words, or a time is unreadable, negative, or runs
         backwards. The message names the line or segment and holds no text of the transcript.
     """
-    text = _decode(data)
+    text = decoded(data)
     if format == "auto":
         format = detect_format(text, name.lower())
-    turns = _READERS[format](text)
+    turns = _SHARED[format](text, recordings) if format in _SHARED else _READERS[format](text)
     if not _tells_speakers_only(format, text, turns):
         turns = [turn for turn in turns if turn.text]
         if not any(_WORD.search(turn.text) for turn in turns):
@@ -168,7 +189,14 @@ def _start_s(turn: Turn) -> float:
     return 0.0 if turn.start_s is None else turn.start_s
 
 
-def _decode(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """The text of a transcript file.
+
+    Raises
+    ------
+    DocumentError
+        If it is neither UTF-8 nor UTF-16, or binary.
+    """
     if data.startswith(b"ooBinaryFile"):
         raise DocumentError("the transcript is a binary file of Praat; save it as a text file")
     encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from hilbert.stages.extract.encoders import catalogue
+from hilbert.stages.extract.encoders import catalogue, sources
 from hilbert.stages.extract.encoders.base import EncoderOptions
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
 from hilbert.stages.extract.encoders.sources import where_known
 from hilbert.stages.extract.encoders.weights import resolve_encoder
+from hilbert.stages.extract.hub import NotDownloadedError
 from hilbert.store.errors import HilbertError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -69,15 +70,13 @@ def test_a_cache_under_the_former_name_serves(
 def test_without_a_digest_no_other_commit_passes_for_the_pinned_one(
     known: KnownModel, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import huggingface_hub
-
     asked: list[str] = []
 
-    def refuse(repository: str, *, revision: str, **options: object) -> str:
+    def refuse(repository: str, revision: str) -> None:
         asked.append(revision)
-        raise ConnectionError("no route")
+        raise NotDownloadedError("there is no route")
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr(sources, "ask_hub", refuse)
     into_cache(tmp_path / "hub", "new/mine", "f" * 40, tiny_bert, main=True)
     assert where_known(known) is None
     with pytest.raises(HilbertError, match=rf"cache at commit {COMMIT[:12]}, no package.*Give"):

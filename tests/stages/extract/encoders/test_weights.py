@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from hilbert.stages.extract.encoders import catalogue, weights
+from hilbert.stages.extract.encoders import catalogue, sources, weights
 from hilbert.stages.extract.encoders.base import EncoderOptions, options_of
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
+from hilbert.stages.extract.hub import NotDownloadedError
 from hilbert.store.errors import HilbertError
 
 PLAIN = EncoderOptions()
@@ -20,12 +21,10 @@ PLAIN = EncoderOptions()
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
+    def refuse(*_: Any) -> None:
+        raise NotDownloadedError("there is no route")
 
-    def refuse(*args: Any, **options: Any) -> str:
-        raise ConnectionError("no route")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr(sources, "ask_hub", refuse)
 
 
 def cached(hub: Path, repository: str, revision: str, folder: Path) -> Path:

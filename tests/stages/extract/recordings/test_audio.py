@@ -274,7 +274,7 @@ def test_unknown_length_is_never_cut_off_silently(
 ) -> None:
     monkeypatch.setattr(ffmpeg, "is_installed", lambda: False)
     for name in unknown_lengths(tmp_path):
-        assert_fails(tmp_path / name, f"the length of {name} is unknown.*install ffmpeg")
+        assert_fails(tmp_path / name, f"{name} tells no length.*install ffmpeg")
 
 
 def test_mp3_without_length_header(tmp_path: Path) -> None:

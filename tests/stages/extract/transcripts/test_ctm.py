@@ -37,6 +37,15 @@ def test_speakers() -> None:
     )  # fmt: skip
 
 
+def test_two_channels_of_a_mixed_recording_are_two_speakers() -> None:
+    text = "rec 1 0.0 0.5 hello\nrec 2 0.4 0.5 yes\nother 3 0.0 0.5 no"
+    found = parse_transcript(text.encode(), name="a.ctm", recordings=("rec",))
+    assert [(turn.speaker, turn.text) for turn in found] == [("1", "hello"), ("2", "yes")]
+    # the channels of other recordings do not count
+    (alone,) = parse_transcript(text.encode(), name="a.ctm", recordings=("other",))
+    assert alone == Turn("no", None, 0.0, 0.5)
+
+
 def test_one_channel_tells_nobody() -> None:
     assert turns("rec 1 0.0 0.5 hello") == (Turn("hello", None, 0.0, 0.5),)
 
@@ -66,7 +75,7 @@ def test_prose_is_no_ctm(text: str) -> None:
         ("rec A -1.0 0.5 secret", "line 2 .* starts before 0"),
         ("rec A 1.0 -0.5 secret", "line 2 .* before it starts"),
         ("rec A 1.0 secret", "line 2 .* 4 fields, a CTM 5 to 8"),
-        ("secret A 1.0 0.5 secret", "line 2 .* another recording"),
+        ("secret A 1.0 0.5 secret", "holds 2 recordings; .*ctm"),
         (f"rec A 1.0 0.5 a 1 lex {'s' * 41}", "line 2 .* names a speaker"),
     ],
 )

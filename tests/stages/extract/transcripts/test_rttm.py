@@ -44,7 +44,7 @@ def test_prose_is_no_rttm(text: str) -> None:
         (line(-1, 1), "line 2 .* starts before 0"),
         (line(1, -1), "line 2 .* ends .* before it starts"),
         (line(1, "1e999"), "line 2 .* not finite"),
-        (line(1, 1).replace("rec", "secret"), "line 2 .* another recording"),
+        (line(1, 1).replace("rec", "secret"), "holds 2 recordings; .*rttm"),
         (line(1, 1, kind="secret"), "line 2 .* no type of RTTM"),
         ("SPEAKER rec 1 2 3\n", "line 2 .* 5 fields, RTTM at least 8"),
         (line(1, 1, "s" * 41), "line 2 .* names a speaker"),
