@@ -52,7 +52,8 @@ class ModelConfig:
     cross_attention: bool = True
     """Let the segments of each modality attend to those of the other (ablation: not)."""
     peaks: int = 16
-    """Detectors of each pooling that report their largest response to any segment."""
+    """Detectors of each pooling that report their largest response to any segment, and templates of
+    a linear expert on largest responses."""
     time_bias: bool = True
     """Let segments attend by their distance in time, where both times are known."""
     experts: int = 4

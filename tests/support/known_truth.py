@@ -35,20 +35,21 @@ def one_modality(n: int = 400, *, seed: int = 0, strength: float = 0.35) -> Docu
 
 
 def needle(n: int = 400, *, seed: int = 0, n_segments: int = 300) -> DocumentSet:
-    """One audio segment of each document stands out: in one of two directions by its label.
+    """One audio segment of each document is shifted, along a direction or against it by its label.
 
-    The mean of a document moves by a fiftieth of a segment's deviation, which pooled
-    statistics cannot see.
+    Pooled statistics cannot see it: the mean of a document moves by a fortieth of a segment's
+    deviation, and deviations are the same in both classes.
     """
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, size=n)
     found = _documents(rng, labels, labels, labels, strength=0.0, n_audio=(n_segments, n_segments))
-    directions = np.linalg.qr(rng.standard_normal((AUDIO_DIM, 2)))[0].T
+    direction = rng.standard_normal(AUDIO_DIM)
+    direction /= np.linalg.norm(direction)
     audio = []
     for i, features in enumerate(found.audio):
         assert features is not None
         x = features.x.astype(np.float64)
-        x[rng.integers(n_segments)] += NEEDLE * directions[labels[i]]
+        x[rng.integers(n_segments)] += NEEDLE * (2 * labels[i] - 1) * direction
         audio.append(Features(x.astype(np.float16), features.times))
     return replace(found, audio=tuple(audio))
 
