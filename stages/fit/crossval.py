@@ -171,7 +171,7 @@ def cross_validate(
     withheld = {
         modality: parts
         for modality in MODALITIES
-        if (parts := tuple(found[j].withheld[modality] for j in jobs if found[j].withheld))
+        if (parts := tuple(w[modality] for j in jobs if (w := found[j].withheld) is not None))
     }
     return CrossValidated(
         probabilities, tuple(r for r in recalls if r is not None), inner, withheld

@@ -1,6 +1,5 @@
 """What a model gives for one fold."""
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -37,11 +36,11 @@ class Result(NamedTuple):
         None where the model has nothing to choose a threshold of, or too few groups to.
     recall : Recall, optional
         How well the embeddings of test documents find their other modality.
-    withheld : mapping
+    withheld : mapping, optional
         What the same model makes of test documents without one of their modalities.
     """
 
     probabilities: NDArray[np.float64]
     inner: Inner | None = None
     recall: "Recall | None" = None
-    withheld: "Withheld" = MappingProxyType({})
+    withheld: "Withheld | None" = None

@@ -34,6 +34,13 @@ def one_modality(n: int = 400, *, seed: int = 0, strength: float = 0.35) -> Docu
     return _documents(rng, labels, labels, rng.integers(0, 2, size=n), strength=strength)
 
 
+def redundant(n: int = 400, *, seed: int = 0, strength: float = 0.25) -> DocumentSet:
+    """Audio tells the label and so does text, each with an AUC of about .8; both, of about .9."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, size=n)
+    return _documents(rng, labels, labels, labels, strength=strength)
+
+
 def needle(n: int = 400, *, seed: int = 0, n_segments: int = 300) -> DocumentSet:
     """One audio segment of each document is shifted, along a direction or against it by its label.
 
