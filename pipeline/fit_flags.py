@@ -71,6 +71,12 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
     option("--patience", TrainConfig, "patience", "Epochs without a better held-out loss; 0: all."),
     option("--seeds-averaged", TrainConfig, "seeds_averaged", "Networks averaged in every fit."),
     option(
+        "--modality-dropout",
+        TrainConfig,
+        "modality_dropout",
+        "Chance that a document trains a step without its text, or without its audio.",
+    ),
+    option(
         "--objective",
         TrainConfig,
         "phases",

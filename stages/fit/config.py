@@ -158,7 +158,7 @@ class TrainConfig:
     """Networks whose probabilities are averaged."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
-    modality_dropout: float = 0.0
+    modality_dropout: float = 0.1
     """Chance that a document with both modalities is seen without one of them in a step."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""
