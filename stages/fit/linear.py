@@ -70,7 +70,8 @@ class LinearExpert:
         if self.templates is None:
             x = statistics(documents, self.modalities, widths)
         else:
-            x = largest_responses(documents, self.modalities[0], self.templates)
+            peaks = largest_responses(documents, self.modalities[0], self.templates)
+            x = peaks.astype(np.float64)
         return log_softmax(standardised(x, self.mean, self.scale) @ self.weight + self.bias)
 
     def state(self) -> dict[str, Tensor]:
@@ -251,8 +252,7 @@ def _peak_views(documents: DocumentSet, train: Index, seed: int, peaks: int) -> 
 def _peak_view(documents: DocumentSet, candidates: Candidates, peaks: int) -> View:
     def features(fitted: Index) -> tuple[Matrix, Matrix]:
         chosen = candidates.best(documents.labels, fitted, peaks)
-        templates = np.ascontiguousarray(candidates.templates[:, chosen])  # as from a file
-        return candidates.responses[:, chosen], templates
+        return candidates.responses[:, chosen].astype(np.float64), candidates.templates(chosen)
 
     return View((candidates.modality,), features)
 
