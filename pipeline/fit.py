@@ -27,6 +27,7 @@ from hilbert.pipeline.report import has_report, write_report
 from hilbert.pipeline.run_directory import INPUTS_FILE, new_run, read_run, write_json
 from hilbert.pipeline.run_files import Fitted, write_run
 from hilbert.pipeline.scoring import score_all
+from hilbert.pipeline.withheld import withheld_as_json
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, cross_validate
@@ -149,6 +150,7 @@ def _fit(
             for name, values in subgroup_columns(chosen.rows, options).items()
         },
         None if audit is None else audit_as_json(audit, scored, found),
+        withheld_as_json(documents, folds, found[0], pooled=pooled),
     )
 
 

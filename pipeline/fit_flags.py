@@ -77,6 +77,12 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         type=int,
     ),
     option(
+        "--modality-dropout",
+        TrainConfig,
+        "modality_dropout",
+        "Chance that a document trains a step without its text, or without its audio.",
+    ),
+    option(
         "--objective",
         TrainConfig,
         "phases",

@@ -18,7 +18,7 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
              "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
-    for name in ("speakers", "splits", "differences", "subgroups", "audit"):
+    for name in ("speakers", "splits", "differences", "subgroups", "audit", "withheld"):
         found[name] = summary.get(name)  # which runs of before did not have
     return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
 

@@ -20,7 +20,8 @@ def findings(run: Mapping[str, Any]) -> list[str]:
 
 
 def details(run: Mapping[str, Any]) -> Iterator[str]:
-    """What else is told of HILBERT: calibration, an operating point, subgroups, the audit."""
+    """What else is told of HILBERT: calibration, an operating point, what a missing
+    modality costs, subgroups, the audit."""
     own = run["models"]["hilbert"]
     if own.get("ece_band"):
         yield calibration(own)
@@ -28,6 +29,7 @@ def details(run: Mapping[str, Any]) -> Iterator[str]:
         shares = {k: own["prevalence_class"].get(k) or 1.0 for k in points}
         rarest = min(shares, key=lambda name: shares[name])
         yield from (operating_point(rarest, rule, p) for rule, p in points[rarest].items())
+    yield from (withheld(name, cost) for name, cost in (run.get("withheld") or {}).items())
     for column, values in (run.get("subgroups") or {}).items():
         for value, found in values.items():
             yield subgroup(column, value, found)
@@ -52,6 +54,18 @@ def operating_point(name: str, rule: str, point: Mapping[str, Any]) -> str:
         f"Class {name}, threshold {_number(point['threshold'])} (training folds: {aim}):"
         f" sensitivity {_with_interval(point, 'sensitivity')},"
         f" specificity {_with_interval(point, 'specificity')}."
+    )
+
+
+def withheld(modality: str, cost: Mapping[str, Any]) -> str:
+    """One line on what is lost where a modality is missing."""
+    low, high = cost["interval"]
+    spread = "undefined" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    lost = "undefined" if cost["difference"] is None else f"{cost['difference']:+.3f}"
+    return (
+        f"With {modality} withheld from the {cost['documents']} test documents that have both:"
+        f" macro AUC {_with_interval(cost, 'auc_macro')}, with both {_number(cost['complete'])};"
+        f" difference {lost} (95 % interval {spread})."
     )
 
 

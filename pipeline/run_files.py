@@ -54,6 +54,7 @@ class Fitted:
     differences: Sequence[Mapping[str, Any]] = ()
     subgroups: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] | None = None
+    withheld: Mapping[str, Any] | None = None
 
 
 def write_run(
@@ -105,6 +106,7 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "differences": fitted.differences,
         "subgroups": fitted.subgroups,
         "audit": fitted.audit,
+        "withheld": fitted.withheld,
     }
 
 

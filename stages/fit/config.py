@@ -52,7 +52,8 @@ class ModelConfig:
     cross_attention: bool = True
     """Let the segments of each modality attend to those of the other (ablation: not)."""
     peaks: int = 16
-    """Detectors of each pooling that report their largest response to any segment."""
+    """Detectors of each pooling that report their largest response to any segment, and templates of
+    a linear expert on largest responses."""
     time_bias: bool = True
     """Let segments attend by their distance in time, where both times are known."""
     experts: int = 4
@@ -158,7 +159,7 @@ class TrainConfig:
     """Networks whose probabilities are averaged; by default 3, or 1 of over 1,000 documents."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
-    modality_dropout: float = 0.0
+    modality_dropout: float = 0.1
     """Chance that a document with both modalities is seen without one of them in a step."""
     independent_views: bool = True
     """Draw the segments of the modality and of the joint embedding independently."""

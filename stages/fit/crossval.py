@@ -19,6 +19,8 @@ from hilbert.stages.fit.retrieval import Recall, measure_recall
 from hilbert.stages.fit.shared import Shared, receive, share
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
+from hilbert.stages.fit.withheld import predict_withheld
+from hilbert.store.types import MODALITIES, Modality
 
 Probabilities = tuple[NDArray[np.float64], ...]
 """Test probabilities of every fold, each of shape (n_test, n_classes)."""
@@ -37,11 +39,15 @@ class CrossValidated:
         empty if HILBERT was not among the models, shorter where a fold has no pairs.
     inner : dict
         Model name to its predictions inside the training documents, one a fold.
+    withheld : dict
+        By modality, what HILBERT makes of each fold's test documents without it; empty if
+        HILBERT was not among the models, NaN for documents that do not have both.
     """
 
     probabilities: dict[str, Probabilities]
     recalls: tuple[Recall, ...]
     inner: dict[str, tuple[Inner | None, ...]] = field(default_factory=dict)
+    withheld: dict[Modality, Probabilities] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -86,10 +92,16 @@ class HilbertModel:
         return model.predict_proba(documents.take(test))
 
     def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
-        """Predictions, those inside the training documents, and recall of the modalities."""
+        """Predictions, those inside the training documents, recall of the modalities, and
+        predictions with one of them withheld."""
         model = train_hilbert(documents, train, self.config, seed=seed)
         tested = documents.take(test)
-        return Result(model.predict_proba(tested), model.inner, measure_recall(model, tested))
+        return Result(
+            model.predict_proba(tested),
+            model.inner,
+            measure_recall(model, tested),
+            predict_withheld(model, tested),
+        )
 
 
 class Job(NamedTuple):
@@ -158,7 +170,14 @@ def cross_validate(
         for m, model in enumerate(models)
     }
     recalls = (found[job].recall for job in sorted(found))
-    return CrossValidated(probabilities, tuple(r for r in recalls if r is not None), inner)
+    withheld = {
+        modality: parts
+        for modality in MODALITIES
+        if (parts := tuple(w[modality] for j in jobs if (w := found[j].withheld) is not None))
+    }
+    return CrossValidated(
+        probabilities, tuple(r for r in recalls if r is not None), inner, withheld
+    )
 
 
 def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:

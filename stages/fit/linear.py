@@ -1,12 +1,14 @@
-"""The linear expert: logistic regression on pooled statistics, the baseline inside HILBERT.
+"""The linear experts: logistic regression on pooled statistics, the baseline inside HILBERT.
 
-Of each document it sees what the baselines see, mean and deviation over the segments of a
-modality, standardised on training documents, and whether the modality is there.
+Of each document an expert sees what the baselines see, mean and deviation over the segments of a
+modality, standardised on training documents, and whether the modality is there; or, instead, its
+largest responses to templates of single segments (see `peaks`). Which expert speaks depends on
+the modalities that a document has.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, mean_log_loss, pool, rotation
+from hilbert.stages.fit.baselines import FALLBACK_C, INNER_PARTS, pool, rotation
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, Widths, is_present
+from hilbert.stages.fit.peaks import Candidates, find_candidates, largest_responses
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.store.types import MODALITIES, Modality
 
@@ -30,10 +33,13 @@ PENALTIES: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0)
 ABSENT = -30.0
 """Score of a class that no training document has."""
 
+PEAKS = "-peaks"
+"""End of the name of an expert on largest responses."""
+
 
 @dataclass(frozen=True, eq=False)
 class LinearExpert:
-    """A linear map from pooled statistics to class scores.
+    """A linear map from statistics of a document to class scores.
 
     Attributes
     ----------
@@ -43,6 +49,8 @@ class LinearExpert:
         Standardisation of the training documents.
     weight : float64 array of shape (n_features, n_classes)
     bias : float64 array of shape (n_classes,)
+    templates : float64 array of shape (dim, n_features), optional
+        What its one modality's segments are compared with; without, statistics are pooled.
     """
 
     modalities: tuple[Modality, ...]
@@ -50,33 +58,97 @@ class LinearExpert:
     scale: Matrix
     weight: Matrix
     bias: Matrix
+    templates: Matrix | None = None
 
     @property
     def name(self) -> str:
-        """Its modalities, joined."""
-        return "+".join(self.modalities)
+        """Its modalities, joined, and whether it sees peaks."""
+        return "+".join(self.modalities) + (PEAKS if self.templates is not None else "")
 
     def log_probabilities(self, documents: DocumentSet, widths: Widths) -> Matrix:
         """Log of the class probabilities, shape (n_documents, n_classes)."""
-        x = standardised(statistics(documents, self.modalities, widths), self.mean, self.scale)
-        return log_softmax(x @ self.weight + self.bias)
+        if self.templates is None:
+            x = statistics(documents, self.modalities, widths)
+        else:
+            peaks = largest_responses(documents, self.modalities[0], self.templates)
+            x = peaks.astype(np.float64)
+        return log_softmax(standardised(x, self.mean, self.scale) @ self.weight + self.bias)
 
     def state(self) -> dict[str, Tensor]:
         """Its tensors by name."""
-        names = ("mean", "scale", "weight", "bias")
-        return {n: torch.from_numpy(np.ascontiguousarray(getattr(self, n))) for n in names}
+        names = ("mean", "scale", "weight", "bias", "templates")
+        parts = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in parts.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class LinearExperts:
+    """Experts of which one speaks for each document.
+
+    Attributes
+    ----------
+    experts : tuple of LinearExpert
+        The first all of whose modalities a document has speaks for it, or else the first.
+    """
+
+    experts: tuple[LinearExpert, ...]
+
+    def log_probabilities(self, documents: DocumentSet, widths: Widths) -> Matrix:
+        """Log of the class probabilities, shape (n_documents, n_classes)."""
+        speaks = who_speaks(documents, [expert.modalities for expert in self.experts])
+        first = self.experts[0]
+        found = np.empty((documents.n_documents, len(first.bias)))
+        for i, expert in enumerate(self.experts):
+            if len(rows := np.flatnonzero(speaks == i)):
+                found[rows] = expert.log_probabilities(documents.take(rows), widths)
+        return found
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors by ``<expert>.<tensor>``; `rank` is the order of the experts."""
+        return {
+            f"{expert.name}.{name}": tensor
+            for i, expert in enumerate(self.experts)
+            for name, tensor in {**expert.state(), "rank": torch.tensor(i)}.items()
+        }
+
+
+def who_speaks(documents: DocumentSet, sees: Sequence[tuple[Modality, ...]]) -> Index:
+    """Which expert speaks for each document, by the modalities that each expert sees."""
+    has = {
+        modality: np.array([is_present(f) for f in documents.stream(modality)], dtype=bool)
+        for modality in MODALITIES
+    }
+    found = np.zeros(documents.n_documents, dtype=np.int64)
+    for i in reversed(range(len(sees))):
+        found[np.all([has[modality] for modality in sees[i]], axis=0)] = i
+    return found
 
 
 def linear_expert(name: str, state: Mapping[str, Tensor]) -> LinearExpert:
     """The expert of a name whose `LinearExpert.state` this is."""
-    modalities = tuple(m for m in MODALITIES if m in name.split("+"))
+    modalities = tuple(m for m in MODALITIES if m in name.removesuffix(PEAKS).split("+"))
     return LinearExpert(modalities, **{n: tensor.numpy() for n, tensor in state.items()})
 
 
+def linear_experts(state: Mapping[str, Tensor]) -> LinearExperts:
+    """The experts whose `LinearExperts.state` this is."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in state.items():
+        name, part = key.split(".")
+        parts.setdefault(name, {})[part] = tensor
+    ranks = {name: int(own.pop("rank", torch.tensor(0))) for name, own in parts.items()}
+    return LinearExperts(
+        tuple(linear_expert(n, parts[n]) for n in sorted(parts, key=lambda n: ranks[n]))
+    )
+
+
 def fit_linear(
-    documents: DocumentSet, train: Index, seed: int
-) -> tuple[LinearExpert | None, Matrix]:
-    """The expert of one modality or of both, and its penalty, that inner splits speak for.
+    documents: DocumentSet, train: Index, seed: int, peaks: int = 0
+) -> tuple[LinearExperts | None, Matrix]:
+    """The experts, and their penalties, that inner splits speak for.
+
+    One for documents that have both modalities, of audio, of text or of both, and one of each
+    modality for those that have no other.
 
     Parameters
     ----------
@@ -84,11 +156,13 @@ def fit_linear(
     train : int64 array
         Training documents.
     seed : int
-        Of the inner splits.
+        Of the inner splits, and of the draw of templates.
+    peaks : int
+        Templates of an expert on largest responses, about; 0 for no such expert.
 
     Returns
     -------
-    expert : LinearExpert
+    experts : LinearExperts
         None where the training documents have one class.
     log_probabilities : float64 array of shape (n_documents, n_classes)
         What such experts that did not see a training document say of it; NaN where unknown.
@@ -99,22 +173,37 @@ def fit_linear(
     splits = inner_splits(documents.labels, documents.groups, train, INNER_PARTS, seed)
     # the matrices are small: threads of BLAS would cost more than they bring
     with threadpool_limits(1):
-        choices = [
-            _choose(modalities, documents, splits) for modalities in _combinations(documents, known)
-        ]
-        # of equals the last, which sees most: without inner splits it is both modalities
-        best = min(reversed(choices), key=lambda choice: choice.loss)
-        x = statistics(documents, best.modalities, documents.widths)
-        (expert,) = _fit(x, documents, known, best.modalities, (best.penalty,))
-    return expert, best.said
+        views = [_pooled_view(documents, m) for m in _combinations(documents, known)]
+        if splits and peaks:
+            views += _peak_views(documents, known, seed, peaks)
+        choices = [_choose(view, documents, splits) for view in views]
+        chosen = _rank(documents, known, choices)
+        experts = LinearExperts(tuple(_fit_chosen(choice, documents, known) for choice in chosen))
+    speaks = who_speaks(documents, [choice.view.modalities for choice in chosen])
+    said = np.stack([choice.said for choice in chosen])[speaks, np.arange(len(speaks))]
+    return experts, said
+
+
+class View(NamedTuple):
+    """What an expert sees.
+
+    Attributes
+    ----------
+    modalities : tuple of {"audio", "text"}
+    features : callable
+        From the documents that it is fitted on: features of all documents, of shape
+        (n_documents, n_features), and the templates, if any.
+    """
+
+    modalities: tuple[Modality, ...]
+    features: Callable[[Index], tuple[Matrix, Matrix | None]]
 
 
 class Choice(NamedTuple):
-    """An expert's modalities and penalty, with their mean loss and words on unseen documents."""
+    """A view and a penalty, and what experts so fitted say of documents that they did not see."""
 
-    modalities: tuple[Modality, ...]
+    view: View
     penalty: float
-    loss: float
     said: Matrix
 
 
@@ -149,27 +238,70 @@ def _combinations(documents: DocumentSet, train: Index) -> list[tuple[Modality, 
     return [*((m,) for m in single), *([tuple(single)] if len(single) == 2 else [])]
 
 
-def _choose(
-    modalities: tuple[Modality, ...],
-    documents: DocumentSet,
-    splits: Sequence[tuple[Index, Index]],
-) -> Choice:
-    """The penalty with the lowest mean log loss."""
+def _pooled_view(documents: DocumentSet, modalities: tuple[Modality, ...]) -> View:
     x = statistics(documents, modalities, documents.widths)
+    return View(modalities, lambda _: (x, None))
+
+
+def _peak_views(documents: DocumentSet, train: Index, seed: int, peaks: int) -> list[View]:
+    """Views of the largest responses in each modality."""
+    found = (find_candidates(documents, modality, train, seed) for modality in MODALITIES)
+    return [_peak_view(documents, c, peaks) for c in found if c is not None]
+
+
+def _peak_view(documents: DocumentSet, candidates: Candidates, peaks: int) -> View:
+    def features(fitted: Index) -> tuple[Matrix, Matrix]:
+        chosen = candidates.best(documents.labels, fitted, peaks)
+        return candidates.responses[:, chosen].astype(np.float64), candidates.templates(chosen)
+
+    return View((candidates.modality,), features)
+
+
+def _choose(view: View, documents: DocumentSet, splits: Sequence[tuple[Index, Index]]) -> Choice:
+    """The penalty with the lowest log loss on documents that have what is viewed."""
     shape = (len(PENALTIES), documents.n_documents, documents.n_classes)
     said = np.full(shape, np.nan)
     if not splits:
-        return Choice(modalities, FALLBACK_C, np.inf, said[0])
-    losses = []
+        return Choice(view, FALLBACK_C, said[0])
     for fitted, validated in splits:
-        for i, expert in enumerate(_fit(x, documents, fitted, modalities, PENALTIES)):
+        x, _ = view.features(fitted)
+        for i, expert in enumerate(_fit(x, documents, fitted, view.modalities, PENALTIES)):
             z = standardised(x[validated], expert.mean, expert.scale)
             said[i, validated] = log_softmax(z @ expert.weight + expert.bias)
-        truth = documents.labels[validated]
-        losses.append([mean_log_loss(np.exp(part[validated]), truth) for part in said])
-    means = np.mean(losses, axis=0)
-    best = int(np.argmin(means))
-    return Choice(modalities, PENALTIES[best], float(means[best]), said[best])
+    losses = [_loss(documents, view.modalities, part) for part in said]
+    best = int(np.argmin(losses))
+    return Choice(view, PENALTIES[best], said[best])
+
+
+def _loss(documents: DocumentSet, modalities: Sequence[Modality], said: Matrix) -> float:
+    """Mean log loss over the documents that have all of some modalities; of all if none has."""
+    heard = who_speaks(documents, [(), tuple(modalities)]) == 1
+    told = np.isfinite(said).all(1)
+    rows = np.flatnonzero(told & heard if (told & heard).any() else told)
+    if not len(rows):
+        return np.inf
+    return float(-said[rows, documents.labels[rows]].mean())
+
+
+def _rank(documents: DocumentSet, train: Index, choices: Sequence[Choice]) -> list[Choice]:
+    """The best for documents with every modality, then the best of each modality alone."""
+    present = _combinations(documents, train)
+    wanted = [present[-1], *present[:-1]]
+    ranked: list[Choice] = []
+    for modalities in wanted:
+        able = [c for c in choices if set(c.view.modalities) <= set(modalities)]
+        # of equals the widest: without inner splits it is both modalities
+        able.sort(key=lambda choice: -len(choice.view.modalities))
+        best = min(able, key=lambda choice: _loss(documents, modalities, choice.said))
+        if not any(best is other for other in ranked):
+            ranked.append(best)
+    return ranked
+
+
+def _fit_chosen(choice: Choice, documents: DocumentSet, train: Index) -> LinearExpert:
+    x, templates = choice.view.features(train)
+    (expert,) = _fit(x, documents, train, choice.view.modalities, (choice.penalty,))
+    return replace(expert, templates=templates)
 
 
 def _fit(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from hilbert.stages.fit.retrieval import Recall
+    from hilbert.stages.fit.withheld import Withheld
 
 
 class Inner(NamedTuple):
@@ -35,8 +36,11 @@ class Result(NamedTuple):
         None where the model has nothing to choose a threshold of, or too few groups to.
     recall : Recall, optional
         How well the embeddings of test documents find their other modality.
+    withheld : mapping, optional
+        What the same model makes of test documents without one of their modalities.
     """
 
     probabilities: NDArray[np.float64]
     inner: Inner | None = None
     recall: "Recall | None" = None
+    withheld: "Withheld | None" = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.linear import LinearExpert, fit_linear
+from hilbert.stages.fit.linear import LinearExperts, fit_linear
 from hilbert.stages.fit.loop import History, make_task, run_phases
 from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
@@ -77,7 +77,8 @@ def train_hilbert(
         least, most = epoch_limits(len(train), config)
         trials = _try_epochs(documents, train, config, seed, (least, most))
         epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
-        expert, said = fit_linear(documents, train, seed) if config.linear else (None, None)
+        peaks = config.model.peaks
+        expert, said = fit_linear(documents, train, seed, peaks) if config.linear else (None, None)
         mixing, inner = _mix(documents, trials, expert, said)
         for member in range(n_averaged):
             network, history = _train_one(
@@ -169,7 +170,7 @@ def _mean_curves(curves: list[Curves]) -> Curves:
 def _mix(
     documents: DocumentSet,
     trials: Trials,
-    expert: LinearExpert | None,
+    expert: LinearExperts | None,
     said: NDArray[np.float64] | None,
 ) -> tuple[Mixing, Inner | None]:
     """The mixing by the documents of which networks and linear expert spoke unseen, and of those

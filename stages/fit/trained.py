@@ -12,7 +12,7 @@ from torch import Tensor
 from hilbert.stages.fit.batches import Batch, bounded_batches, collate
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet, Widths
-from hilbert.stages.fit.linear import LinearExpert, linear_expert
+from hilbert.stages.fit.linear import LinearExperts, linear_experts
 from hilbert.stages.fit.mixing import Mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.results import Inner
@@ -40,8 +40,8 @@ class TrainedModel:
     curves : tuple of dict
         Losses by epoch: one dict a network, then the mean of the trials that chose the number
         of epochs. Empty for a model read from a file.
-    expert : LinearExpert, optional
-        Linear expert beside the networks.
+    expert : LinearExperts, optional
+        Linear experts beside the networks.
     mixing : Mixing, optional
         How the networks' mean and the linear expert are mixed; without it the networks' mean
         is taken.
@@ -54,7 +54,7 @@ class TrainedModel:
     classes: tuple[str, ...]
     config: TrainConfig
     curves: tuple[Curves, ...] = ()
-    expert: LinearExpert | None = None
+    expert: LinearExperts | None = None
     mixing: Mixing | None = None
     inner: Inner | None = None
 
@@ -93,7 +93,7 @@ class TrainedModel:
     def state(self) -> dict[str, Tensor]:
         """Every tensor, for safetensors.
 
-        Named ``<network>.<tensor>``, ``linear.<modalities>.<tensor>`` and ``mixing.<tensor>``.
+        Named ``<network>.<tensor>``, ``linear.<expert>.<tensor>`` and ``mixing.<tensor>``.
         """
         state = {
             f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
@@ -101,7 +101,7 @@ class TrainedModel:
             for name, tensor in network.state_dict().items()
         }
         if self.expert is not None:
-            state |= {f"linear.{self.expert.name}.{n}": t for n, t in self.expert.state().items()}
+            state |= {f"linear.{name}": tensor for name, tensor in self.expert.state().items()}
         if self.mixing is not None:
             state["mixing.weights"] = torch.from_numpy(self.mixing.weights)
             state["mixing.offset"] = torch.from_numpy(self.mixing.offset)
@@ -147,13 +147,10 @@ def from_state(
     )
 
 
-def _expert(state: Mapping[str, Tensor]) -> LinearExpert | None:
-    """The linear expert of a state, if it has one."""
-    parts = [key.split(".") for key in state if key.startswith("linear.")]
-    if not parts:
-        return None
-    name = parts[0][1]
-    return linear_expert(name, {part: state[f"linear.{name}.{part}"] for _, _, part in parts})
+def _expert(state: Mapping[str, Tensor]) -> LinearExperts | None:
+    """The linear experts of a state, if it has any."""
+    own = {k.removeprefix("linear."): v for k, v in state.items() if k.startswith("linear.")}
+    return linear_experts(own) if own else None
 
 
 def _mixing(state: Mapping[str, Tensor]) -> Mixing | None:

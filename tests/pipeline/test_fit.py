@@ -99,6 +99,19 @@ class TestRunDirectory:
         assert [info["fingerprint"] for info in about["encoders"]] == ["fa", "ft"]
         assert any("without text" in sentence for sentence in about["warnings"])
 
+    def test_it_says_what_a_missing_modality_costs(
+        self, fitted: tuple[Path, dict[str, Any]]
+    ) -> None:
+        run_dir, found = fitted
+        assert set(found["withheld"]) == {"audio", "text"}
+        for cost in found["withheld"].values():
+            assert cost["documents"] == 25  # of 36: the others lack one
+            assert 0.5 < cost["auc_macro"] <= 1
+        done = run("fit", "--store", str(run_dir.parent / "feats.zarr"), "--run-dir", str(run_dir),
+                   *QUICK)  # fmt: skip
+        for text in (done.stdout, (run_dir / "report.html").read_text()):
+            assert "With text withheld from the 25 test documents" in text
+
     def test_the_first_line_is_the_verdict(self, fitted: tuple[Path, dict[str, Any]]) -> None:
         store = fitted[0].parent / "feats.zarr"
         done = run("fit", "--store", str(store), "--run-dir", str(fitted[0]), *QUICK)

@@ -163,7 +163,7 @@ def test_networks_and_linear_expert_are_mixed_by_documents_they_did_not_see() ->
     documents = make_documents(60)
     model = train_hilbert(documents, np.arange(40), small_config(), seed=1)
     assert model.expert is not None
-    assert "audio" in model.expert.modalities  # which tells the label
+    assert "audio" in model.expert.experts[0].modalities  # which tells the label
     assert model.mixing is not None
     assert (model.mixing.weights > 0).all()
     even = train_hilbert(documents, np.arange(40), small_config(patience=0), seed=1)

@@ -1,0 +1,62 @@
+"""What it costs HILBERT to predict from one modality, for ``run.json``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hilbert.pipeline.scoring import score_all
+from hilbert.stages.fit.compare import compare
+from hilbert.stages.fit.crossval import CrossValidated, Probabilities
+from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.withheld import of_both
+
+COMPLETE = "complete"
+
+
+def withheld_as_json(
+    documents: DocumentSet, folds: Sequence[Fold], found: CrossValidated, *, pooled: bool
+) -> dict[str, Any] | None:
+    """Scores of HILBERT on test documents with both modalities, one of which is withheld.
+
+    Parameters
+    ----------
+    documents : DocumentSet
+    folds : sequence of Fold
+    found : CrossValidated
+        HILBERT and others on these folds.
+    pooled : bool
+        As for `evaluate`.
+
+    Returns
+    -------
+    dict
+        By the modality that is withheld: the number of documents, their macro AUC without it
+        (`auc_macro`) and with both (`complete`), and the difference with its interval. None
+        where no test document has both.
+    """
+    parts: dict[str, Probabilities] = {}
+    kept: list[Fold] = []
+    predictions = [(COMPLETE, found.probabilities["hilbert"]), *found.withheld.items()]
+    for name, predicted in predictions:
+        kept, own = of_both(documents, folds, predicted)
+        parts[name] = tuple(own)
+    if not kept or len(parts) == 1:
+        return None
+    scored = score_all(documents, kept, CrossValidated(parts, ()), pooled=pooled)
+    n_documents = len(np.unique(np.concatenate([fold.test for fold in kept])))
+    told: dict[str, Any] = {}
+    for name in found.withheld:
+        difference = compare(scored.metrics, kept, name, COMPLETE, scored.draws or None)
+        told[name] = {
+            "documents": n_documents,
+            "auc_macro": scored.metrics[name].auc_macro,
+            "auc_macro_ci": scored.metrics[name].auc_macro_ci,
+            COMPLETE: scored.metrics[COMPLETE].auc_macro,
+            "difference": difference.mean,
+            "interval": (difference.low, difference.high),
+            "p_value": difference.p_value,
+            "method": difference.method,
+        }
+    return told
