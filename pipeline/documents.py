@@ -10,7 +10,10 @@ import numpy as np
 
 from hilbert.pipeline.speaker_rows import kept_rows
 from hilbert.pipeline.speakers import SpeakerChoice
+from hilbert.stages.fit.cells import read_target
+from hilbert.stages.fit.config import TargetConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.stages.fit.targets import Question
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.keys import canonical
@@ -46,6 +49,27 @@ class FitDocuments:
     left_out: tuple[tuple[str, str], ...]
     segments: Mapping[str, Any]
     transcribe: Mapping[str, Any] | None = None
+
+
+def choose_targets(
+    manifest: Manifest,
+    target: str | None,
+    further: Sequence[str] = (),
+    kinds: Sequence[TargetConfig] = (),
+) -> tuple[TargetConfig, ...]:
+    """The columns to predict, each with what it holds: classes, unless `kinds` says otherwise.
+
+    Raises
+    ------
+    FitError
+        As for `choose_target`; or if a column is named twice.
+    """
+    names = [choose_target(manifest, target), *(choose_target(manifest, n) for n in further)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise FitError(f"the target {twice[0]} is named twice; drop one --target {twice[0]}")
+    # a kind that names no column is of the only one that could be meant
+    by_name = {config.column or names[0]: config for config in reversed(kinds)}
+    return tuple(replace(by_name.get(name, TargetConfig()), column=name) for name in names)
 
 
 def choose_target(manifest: Manifest, target: str | None) -> str:
@@ -127,25 +151,41 @@ def choose_rows(
     return rows, tuple((name, why) for name, why in reasons.items() if why is not None)
 
 
-def label_documents(rows: Sequence[Row], target: str | None) -> DocumentSet:
+def label_documents(
+    rows: Sequence[Row], target: str | None, configs: Sequence[TargetConfig] = ()
+) -> DocumentSet:
     """Groups and labels of documents, without their features.
 
     Parameters
     ----------
     target : str, optional
-        Column of the labels; None gives every document the label -1, as `predict` needs.
+        Column of classes; None gives every document the label -1, as `predict` needs.
+    configs : sequence of TargetConfig
+        Columns to predict instead, of whatever kind.
+
+    Raises
+    ------
+    FitError
+        If a column cannot be read as its kind.
     """
-    labels = [None if target is None else row.columns.get(target) for row in rows]
-    classes = tuple(sorted({label for label in labels if label is not None}))
-    codes = {label: code for code, label in enumerate(classes)}
-    nothing = (None,) * len(rows)
+    configs = configs or ([] if target is None else [TargetConfig(target)])
+    nothing = np.full(len(rows), MISSING)
+    first, *further = [
+        question
+        for config in configs
+        for question in read_target([row.columns.get(config.column) for row in rows], config)
+    ] or [Question("", "classes", (), nothing)]
+    absent = (None,) * len(rows)
     return DocumentSet(
         ids=tuple(row.id for row in rows),
         groups=tuple(row.group for row in rows),
-        labels=np.array([MISSING if n is None else codes[n] for n in labels], dtype=np.int64),
-        classes=classes,
-        audio=nothing,
-        text=nothing,
+        labels=first.labels,
+        classes=first.classes,
+        audio=absent,
+        text=absent,
+        target=first.target,
+        kind=first.kind,
+        further=tuple(further),
     )
 
 
@@ -174,9 +214,10 @@ def summaries_of(store: FeatureStore, rows: Sequence[Row]) -> dict[str, SegmentS
     return {name: summary for name, summary in found.items() if summary}
 
 
-def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list[str]:
+def describe_gaps(chosen: FitDocuments, manifest: Manifest) -> list[str]:
     """One sentence for what was left out, and one for each modality that some documents lack."""
     sentences = []
+    target = chosen.documents.target
     if chosen.left_out:
         name, reason = chosen.left_out[0]
         ids = [name for name, _ in chosen.left_out]
@@ -198,9 +239,17 @@ def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list
                 f"{_documents(len(lacking))} without {modality}"
                 f" ({_by_class(manifest, target, lacking)}; first: {lacking[0]})"
             )
-    unlabelled = int((chosen.documents.labels == MISSING).sum())
-    if unlabelled:
-        sentences.append(f"{_documents(unlabelled)} without a label: aligned on, never tested")
+    unlabelled = chosen.documents.strata == MISSING
+    if unlabelled.any():
+        n = int(unlabelled.sum())
+        sentences.append(f"{_documents(n)} without a label: aligned on, never tested")
+    for asked in chosen.documents.asked:
+        partly = int((~asked.known & ~unlabelled).sum())
+        if partly:
+            sentences.append(
+                f"{_documents(partly)} without a label of {asked.target.name}: the other targets"
+                " are trained and tested with them"
+            )
     return sentences
 
 

@@ -66,6 +66,10 @@ class LinearExpert:
         names = ("mean", "scale", "weight", "bias")
         return {n: torch.from_numpy(np.ascontiguousarray(getattr(self, n))) for n in names}
 
+    def named_state(self) -> dict[str, Tensor]:
+        """Its tensors, named ``<modalities>.<tensor>``."""
+        return {f"{self.name}.{name}": tensor for name, tensor in self.state().items()}
+
 
 def linear_expert(name: str, state: Mapping[str, Tensor]) -> LinearExpert:
     """The expert of a name whose `LinearExpert.state` this is."""

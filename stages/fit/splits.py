@@ -82,7 +82,9 @@ def check_labels(documents: DocumentSet) -> dict[int, set[str]]:
     counts = Counter(documents.labels.tolist())
     found = [k for k in range(documents.n_classes) if counts[k]]
     if len(found) < 2:
-        raise FitError(f"the target needs two classes with documents, it has {len(found)}.")
+        named = f"the target {documents.target}" if documents.target else "the target"
+        only = f", {documents.classes[found[0]]}, in all of its documents" if found else ""
+        raise FitError(f"{named} needs two classes with documents, it has {len(found)}{only}.")
     groups = {k: _groups_of(documents, k) for k in found}
     for k in found:
         _check_class(documents, k, counts[k], len(groups[k]))
