@@ -1,6 +1,6 @@
 """What ``run.json`` says of a fit beside its verdict, as sentences for terminal and page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 UNAUDITED = (
@@ -11,7 +11,8 @@ UNAUDITED = (
 
 def each_target(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a run says of each of its targets, beside what it says of all."""
-    return [{**run, **part} for part in run.get("targets") or ({},)]
+    parts: Sequence[Mapping[str, Any]] = run.get("targets") or ({},)
+    return [{**run, **part} for part in parts]
 
 
 def findings(run: Mapping[str, Any]) -> list[str]:

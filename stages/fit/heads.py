@@ -91,7 +91,7 @@ def log_probabilities(scores: Tensor, targets: Sequence[Target]) -> Tensor:
     -------
     Tensor of shape (n_documents, n_columns)
     """
-    return torch.cat([part.log_softmax(1) for part in scores.split(_widths(targets), 1)], 1)
+    return torch.cat([part.log_softmax(1) for part in torch.split(scores, _widths(targets), 1)], 1)
 
 
 def class_probabilities(scores: Tensor, targets: Sequence[Target]) -> Tensor:
@@ -99,7 +99,7 @@ def class_probabilities(scores: Tensor, targets: Sequence[Target]) -> Tensor:
 
     Parameters are those of `log_probabilities`.
     """
-    return torch.cat([part.softmax(1) for part in scores.split(_widths(targets), 1)], 1)
+    return torch.cat([part.softmax(1) for part in torch.split(scores, _widths(targets), 1)], 1)
 
 
 def targets_loss(
@@ -127,9 +127,9 @@ def targets_loss(
     parts = [
         task_loss(own, answers, weights, focal_gamma)
         for own, answers, weights in zip(
-            scores.split(_widths(targets), 1),
+            torch.split(scores, _widths(targets), 1),
             labels.unbind(1),
-            class_weights.split(_widths(targets)),
+            torch.split(class_weights, _widths(targets)),
             strict=True,
         )
     ]

@@ -176,7 +176,9 @@ def _codes(labels: Labels) -> Labels:
     has = labels == 1
     # (n_documents, n_labels + 1): how many documents have the label; the last stands for none
     counts = np.where(has, has.sum(0), len(labels) + 1)
-    return np.concatenate([counts, np.full((len(labels), 1), len(labels))], 1).argmin(1)
+    none = np.full((len(labels), 1), len(labels))
+    rarest: Labels = np.concatenate([counts, none], axis=1).argmin(1)
+    return rarest
 
 
 def _target(questions: Sequence[Question]) -> Target:

@@ -127,7 +127,9 @@ def _try_epochs(
     said = np.full((documents.n_documents, documents.n_columns), np.nan)
     if not config.patience:
         return Trials({}, 0, said)
-    splits = inner_splits(documents.strata, documents.groups, train, config.inner_parts, seed)
+    splits = inner_splits(
+        documents.strata, documents.groups, train, config.inner_parts, seed, documents.answers
+    )
     least, most = (-(-n // ANNEALING) for n in limits)
     names = np.asarray(documents.groups, dtype=object)
     histories = []

@@ -63,7 +63,9 @@ class TunedHilbert:
         FitError
             If Optuna is not installed.
         """
-        splits = inner_splits(documents.strata, documents.groups, train, INNER_PARTS, seed)
+        splits = inner_splits(
+            documents.strata, documents.groups, train, INNER_PARTS, seed, documents.answers
+        )
         if not splits:
             return self.config
         # one network a trial: averaging several helps all options alike

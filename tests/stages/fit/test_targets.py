@@ -12,7 +12,7 @@ from hilbert.stages.fit.crossval import HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.side_by_side import baselines_of
 from hilbert.stages.fit.split_kinds import check_splits, folds_of
-from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.splits import Fold, inner_splits
 from hilbert.stages.fit.targets import MISSING, Labels, Question, Target, shown
 from hilbert.stages.fit.train import train_hilbert
 from hilbert.stages.fit.trained import from_state
@@ -111,6 +111,15 @@ class TestFolds:
         for fold in folds:  # 22 and 23 are of one group
             assert (23 in fold.train) == (22 not in fold.test)
         assert sum(23 in fold.train for fold in folds) == 2
+
+    def test_inner_splits_ask_for_the_classes_of_all_questions_not_for_rare_strata(self) -> None:
+        """Document 0 alone lacks a, so that it is a stratum of its own; its label is not rare."""
+        a, b = np.arange(24) % 2, np.arange(24) // 2 % 2
+        a[0] = MISSING
+        documents = asking(make_documents(24), question(a, "a"), question(b, "b"))
+        args = (documents.strata, documents.groups, np.arange(24), 3, 0)
+        assert len(inner_splits(*args)) == 2
+        assert len(inner_splits(*args, documents.answers)) == 3
 
     def test_each_target_is_checked_by_its_name(self) -> None:
         rare = question([0] * 23 + [1], "rare")
