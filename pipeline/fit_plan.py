@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hilbert.pipeline.choose_targets import choose_targets
 from hilbert.pipeline.documents import (
     choose_encoders,
     choose_rows,
-    choose_targets,
     label_documents,
     segment_options,
     summaries_of,

@@ -131,7 +131,7 @@ def _check_twins(numbers: Mapping[str, float | None], column: str) -> None:
 
 def _many_labels(cells: Sequence[str | None], config: TargetConfig) -> tuple[Question, ...]:
     """For each label of the column whether a document has it."""
-    sets = [None if cell is None else _labels_in(cell) for cell in cells]
+    sets = [None if cell is None else labels_in(cell) for cell in cells]
     names = sorted(set().union(*(own for own in sets if own is not None)))
     if not names:
         raise FitError(
@@ -149,7 +149,8 @@ def _many_labels(cells: Sequence[str | None], config: TargetConfig) -> tuple[Que
     )
 
 
-def _labels_in(cell: str) -> set[str]:
+def labels_in(cell: str) -> set[str]:
+    """The labels that a cell of a column of many names."""
     found = {" ".join(part.split()) for part in _BETWEEN.split(cell)} - {""}
     return set() if len(found) == 1 and found <= {*NONE} else found
 

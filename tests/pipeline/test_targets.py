@@ -10,6 +10,8 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 import hilbert
+from hilbert.pipeline.check_labels import count_labels
+from hilbert.pipeline.corpus import read_corpus
 from hilbert.store.feature_store import FeatureStore
 from support.fits import QUICK, make_store
 from support.project import SENTENCES, Project, run, write_recording
@@ -249,3 +251,13 @@ def test_predict_scores_every_target_as_the_model_does(project: Project) -> None
         scores = [float(row[name]) for name in names]
         assert sum(scores[:3]) == pytest.approx(1)
         np.testing.assert_allclose(scores, expected[row["id"]], atol=1e-3)
+
+
+def test_check_counts_the_labels_of_cells_that_hold_many(tmp_path: Path) -> None:
+    table = tmp_path / "corpus.csv"
+    table.write_text("id,text,tags\na,hello,music; noise\nb,yes,-\nc,no,noise\nd,so,\n")
+    corpus = read_corpus(table)
+    (plain,), (many,) = count_labels(corpus), count_labels(corpus, ["tags"])
+    assert (plain.n_values, plain.n_unlabelled) == (3, 1)
+    assert [(c.label, c.n_documents) for c in many.classes] == [("music", 1), ("noise", 2)]
+    assert many.n_unlabelled == 1
