@@ -265,7 +265,7 @@ def fit_components(
     kinds = [
         asdict(replace(config, column=config.column or target))
         for config in options.kinds
-        if config.kind != "classes" and config.column in ("", target, *further)
+        if config.target_kind != "classes" and config.column in ("", target, *further)
     ]
     given = (*options.subgroups, *([SPLIT_COLUMN] if options.splits.kind == "column" else []))
     documents = {

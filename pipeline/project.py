@@ -87,7 +87,7 @@ class Project:
     speakers: SpeakerRoles = field(default_factory=SpeakerRoles)
     """Names that the speakers of each role have in the transcripts."""
     kinds: tuple[TargetConfig, ...] = ()
-    """What label columns hold that are no unordered classes: column, kind, classes in order."""
+    """What label columns hold that are no unordered classes, by column, target_kind and classes."""
 
     def __post_init__(self) -> None:
         for name in ("corpus", "store", "runs"):

@@ -42,12 +42,12 @@ def read_target(cells: Sequence[str | None], config: TargetConfig) -> tuple[Ques
             f"the target {config.column} has no label in any document; fill the column in, and run"
             " `hilbert extract` again (nothing is encoded twice)"
         )
-    if config.kind == "multilabel":
+    if config.target_kind == "multilabel":
         return _many_labels(cells, config)
-    classes = _ordered(cells, config) if config.kind == "ordinal" else _sorted(cells, config)
+    classes = _ordered(cells, config) if config.target_kind == "ordinal" else _sorted(cells, config)
     codes = {name: code for code, name in enumerate(classes)}
     labels = [MISSING if cell is None else codes[cell] for cell in cells]
-    return (Question(config.column, config.kind, classes, np.array(labels, dtype=np.int64)),)
+    return (Question(config.column, config.target_kind, classes, np.array(labels, dtype=np.int64)),)
 
 
 def cell_of(classes: Sequence[str], labels: Labels) -> str:

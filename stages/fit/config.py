@@ -44,18 +44,18 @@ class TargetConfig:
 
     column: str = ""
     """Its name."""
-    kind: Kind = "classes"
+    target_kind: Kind = "classes"
     """One class a document; one of classes that have an order; or any number of labels,
     separated by ; or |, none where the cell is -."""
     classes: tuple[str, ...] = ()
     """The classes of an ordinal column from the lowest to the highest; numbers need none."""
 
     def __post_init__(self) -> None:
-        _check_choice("target-kind", self.kind, ("classes", "ordinal", "multilabel"))
-        if self.classes and self.kind != "ordinal":
+        _check_choice("target-kind", self.target_kind, ("classes", "ordinal", "multilabel"))
+        if self.classes and self.target_kind != "ordinal":
             raise FitError(
-                f"--classes tells the order of an ordinal target, but the kind is {self.kind};"
-                " make it ordinal, or drop --classes."
+                "--classes tells the order of an ordinal target, but the kind is"
+                f" {self.target_kind}; make it ordinal, or drop --classes."
             )
         if twice := {name for name in self.classes if self.classes.count(name) > 1}:
             raise FitError(f"--classes names {min(twice)!r} twice; drop one.")

@@ -215,8 +215,8 @@ def test_predict_scores_every_target_as_the_model_does(project: Project) -> None
     project.extract()
     toml = project.folder / "hilbert.toml"
     toml.write_text(
-        'targets = ["mood"]\n[[kinds]]\ncolumn = "mood"\nkind = "ordinal"\n'
-        'classes = ["low", "mid", "high"]\n[[kinds]]\ncolumn = "tags"\nkind = "multilabel"\n'
+        'targets = ["mood"]\n[[kinds]]\ncolumn = "mood"\ntarget_kind = "ordinal"\n'
+        'classes = ["low", "mid", "high"]\n[[kinds]]\ncolumn = "tags"\ntarget_kind = "multilabel"\n'
     )
     run_dir, out = project.folder / "run", project.folder / "p.csv"
     done = run("--project", str(toml), "fit", "--store", str(project.store), "--target", "mood",
