@@ -139,7 +139,7 @@ def audit_as_json(plan: AuditPlan, own: Scored, found: Sequence[CrossValidated])
         parts |= one.probabilities
     if fused := late_fusion(documents, folds, main.probabilities):
         parts[LATE_FUSION] = tuple(fused)
-    scored = score_all(documents, folds, CrossValidated(parts, ()), pooled=own.pooled)
+    (scored,) = score_all(documents, folds, CrossValidated(parts, ()), pooled=own.pooled)
     both = {**own.metrics, **scored.metrics}
     draws = {**own.draws, **scored.draws} or None
     differences = {name: compare(both, folds, "hilbert", name, draws) for name in parts}

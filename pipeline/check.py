@@ -36,6 +36,8 @@ class CheckOptions:
     """Transcripts will be encoded."""
     targets: tuple[str, ...] = ()
     """Label columns to predict; none means any."""
+    many: tuple[str, ...] = ()
+    """Those whose cells hold any number of labels."""
     quick: bool = False
     """Read headers and transcripts only."""
     threads: int | None = None
@@ -84,7 +86,7 @@ def check_corpus(corpus: Corpus, options: CheckOptions) -> CheckReport:
     documents = [_wanted(document, options) for document in corpus.documents]
     done = _check_files(documents, options)
     facts = [done.facts[document.id] for document in documents]
-    labels = count_labels(corpus)
+    labels = count_labels(corpus, options.many)
     recorded = _recordings(facts)
     found = [Found(fact.document.id, problem) for fact in facts for problem in fact.problems]
     found += [Found(*pair) for pair in duplicate_problems(facts, _audio_digests(facts, options))]

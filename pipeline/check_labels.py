@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.stages.extract.checks.problem import Problem
+from hilbert.stages.fit.cells import labels_in
 
 FEWEST_GROUPS = 5
 """As many as there are folds by default: with fewer, a fold lacks the class."""
@@ -32,18 +33,28 @@ class ColumnCount:
     classes: tuple[ClassCount, ...]
 
 
-def count_labels(corpus: Corpus) -> tuple[ColumnCount, ...]:
-    """Counts of every column that is not reserved."""
-    return tuple(_count(corpus, column) for column in corpus.columns)
+def count_labels(corpus: Corpus, many: Sequence[str] = ()) -> tuple[ColumnCount, ...]:
+    """Counts of every column that is not reserved.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    many : sequence of str
+        Columns whose cells hold any number of labels.
+    """
+    return tuple(_count(corpus, column, many=column in many) for column in corpus.columns)
 
 
-def _count(corpus: Corpus, column: str) -> ColumnCount:
+def _count(corpus: Corpus, column: str, *, many: bool) -> ColumnCount:
+    n_unlabelled = 0
     groups: dict[str, list[str]] = {}
     for document in corpus.documents:
-        label = document.columns.get(column)
-        if label is not None:
+        cell = document.columns.get(column)
+        if cell is None:
+            n_unlabelled += 1
+            continue
+        for label in labels_in(cell) if many else (cell,):
             groups.setdefault(label, []).append(document.group or document.id)
-    n_unlabelled = len(corpus.documents) - sum(map(len, groups.values()))
     classes = tuple(
         ClassCount(" ".join(label.split()), len(found), len(set(found)))
         for label, found in sorted(groups.items())

@@ -51,6 +51,7 @@ def command(as_json: bool, quick: bool, threads: int | None, **_: object) -> Non
         audio=project.extract.audio,
         text=project.extract.text,
         targets=project.targets,
+        many=tuple(c.column for c in project.kinds if c.target_kind == "multilabel"),
         quick=quick,
         threads=threads,
     )

@@ -47,7 +47,7 @@ def command(
     Says in its first line whether HILBERT beats the best baseline, then writes a run
     directory with folds, predictions, scores, figures and weights.
     """
-    project, options = flagged_fit()
+    project, options = flagged_fit(several=True)
     place = place_of(project, run_dir=run_dir, overwrite=overwrite, again=overwrite)
     if dry_run:
         fit_output.show_plan(foresee(project, options, place), as_json=as_json)

@@ -73,6 +73,11 @@ def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparison:
         raise HilbertError("name two runs or more, the one to compare the others with first")
     summaries = [read_run(run) for run in runs]
     first, name = summaries[0], runs[0].name
+    if several := [run.name for run, found in zip(runs, summaries, strict=True)
+                   if found.get("targets")]:  # fmt: skip
+        raise HilbertError(
+            f"{several[0]} predicts several targets; runs of one target can be compared"
+        )
     labels = _labels(runs[0], first)
     for run, summary in zip(runs[1:], summaries[1:], strict=True):
         if summary["target"] != first["target"]:

@@ -10,11 +10,14 @@ import numpy as np
 
 from hilbert.pipeline.speaker_rows import kept_rows
 from hilbert.pipeline.speakers import SpeakerChoice
+from hilbert.stages.fit.cells import read_target
+from hilbert.stages.fit.config import TargetConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.stages.fit.targets import Question
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.keys import canonical
-from hilbert.store.manifest import SPLIT_COLUMN, Manifest, Row
+from hilbert.store.manifest import Manifest, Row
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import MODALITIES, EncoderInfo, Features, Modality
 
@@ -46,41 +49,6 @@ class FitDocuments:
     left_out: tuple[tuple[str, str], ...]
     segments: Mapping[str, Any]
     transcribe: Mapping[str, Any] | None = None
-
-
-def choose_target(manifest: Manifest, target: str | None) -> str:
-    """The column to predict: the one named, or the only one that could be meant.
-
-    Raises
-    ------
-    FitError
-        If there is no such column, or none is named and several could be meant.
-    """
-    present = dict.fromkeys(name for row in manifest.rows for name in row.columns)
-    columns = [name for name in present if name != SPLIT_COLUMN]
-    if target is not None:
-        if target not in columns:
-            known = ", ".join(columns) or "none"
-            raise FitError(f"the corpus has no column {target!r}; its label columns: {known}")
-        return target
-    varied = [name for name in columns if _n_values(manifest, name) > 1]
-    if len(varied) == 1:
-        return varied[0]
-    if not varied:
-        constant = f" with more than one value (it has: {', '.join(columns)})" if columns else ""
-        raise FitError(
-            f"the corpus has no label column{constant}; add one to it and run `hilbert extract`"
-            " again (nothing is encoded twice)"
-        )
-    raise FitError(
-        f"several columns could be the target: {', '.join(varied)};"
-        f" choose one, for example --target {varied[0]}"
-    )
-
-
-def _n_values(manifest: Manifest, column: str) -> int:
-    """How many different labels a column holds, empty cells apart."""
-    return len({row.columns.get(column) for row in manifest.rows} - {None})
 
 
 def choose_encoders(manifest: Manifest, names: Sequence[str]) -> tuple[EncoderInfo, ...]:
@@ -127,25 +95,41 @@ def choose_rows(
     return rows, tuple((name, why) for name, why in reasons.items() if why is not None)
 
 
-def label_documents(rows: Sequence[Row], target: str | None) -> DocumentSet:
+def label_documents(
+    rows: Sequence[Row], target: str | None, configs: Sequence[TargetConfig] = ()
+) -> DocumentSet:
     """Groups and labels of documents, without their features.
 
     Parameters
     ----------
     target : str, optional
-        Column of the labels; None gives every document the label -1, as `predict` needs.
+        Column of classes; None gives every document the label -1, as `predict` needs.
+    configs : sequence of TargetConfig
+        Columns to predict instead, of whatever kind.
+
+    Raises
+    ------
+    FitError
+        If a column cannot be read as its kind.
     """
-    labels = [None if target is None else row.columns.get(target) for row in rows]
-    classes = tuple(sorted({label for label in labels if label is not None}))
-    codes = {label: code for code, label in enumerate(classes)}
-    nothing = (None,) * len(rows)
+    configs = configs or ([] if target is None else [TargetConfig(target)])
+    nothing = np.full(len(rows), MISSING)
+    first, *further = [
+        question
+        for config in configs
+        for question in read_target([row.columns.get(config.column) for row in rows], config)
+    ] or [Question("", "classes", (), nothing)]
+    absent = (None,) * len(rows)
     return DocumentSet(
         ids=tuple(row.id for row in rows),
         groups=tuple(row.group for row in rows),
-        labels=np.array([MISSING if n is None else codes[n] for n in labels], dtype=np.int64),
-        classes=classes,
-        audio=nothing,
-        text=nothing,
+        labels=first.labels,
+        classes=first.classes,
+        audio=absent,
+        text=absent,
+        target=first.target,
+        kind=first.kind,
+        further=tuple(further),
     )
 
 
@@ -174,9 +158,10 @@ def summaries_of(store: FeatureStore, rows: Sequence[Row]) -> dict[str, SegmentS
     return {name: summary for name, summary in found.items() if summary}
 
 
-def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list[str]:
+def describe_gaps(chosen: FitDocuments, manifest: Manifest) -> list[str]:
     """One sentence for what was left out, and one for each modality that some documents lack."""
     sentences = []
+    target = chosen.documents.target
     if chosen.left_out:
         name, reason = chosen.left_out[0]
         ids = [name for name, _ in chosen.left_out]
@@ -198,9 +183,17 @@ def describe_gaps(chosen: FitDocuments, manifest: Manifest, target: str) -> list
                 f"{_documents(len(lacking))} without {modality}"
                 f" ({_by_class(manifest, target, lacking)}; first: {lacking[0]})"
             )
-    unlabelled = int((chosen.documents.labels == MISSING).sum())
-    if unlabelled:
-        sentences.append(f"{_documents(unlabelled)} without a label: aligned on, never tested")
+    unlabelled = chosen.documents.strata == MISSING
+    if unlabelled.any():
+        n = int(unlabelled.sum())
+        sentences.append(f"{_documents(n)} without a label: aligned on, never tested")
+    for asked in chosen.documents.asked:
+        partly = int((~asked.known & ~unlabelled).sum())
+        if partly:
+            sentences.append(
+                f"{_documents(partly)} without a label of {asked.target.name}: the other targets"
+                " are trained and tested with them"
+            )
     return sentences
 
 

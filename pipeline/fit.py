@@ -25,13 +25,13 @@ from hilbert.pipeline.fit_plan import (
 )
 from hilbert.pipeline.report import has_report, write_report
 from hilbert.pipeline.run_directory import INPUTS_FILE, new_run, read_run, write_json
-from hilbert.pipeline.run_files import Fitted, write_run
+from hilbert.pipeline.run_files import Fitted, Outcome, write_run
 from hilbert.pipeline.scoring import score_all
 from hilbert.pipeline.withheld import withheld_as_json
 from hilbert.stages.device import choose_device
-from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import check_features
+from hilbert.stages.fit.side_by_side import baselines_of
 from hilbert.stages.fit.split_kinds import folds_of, is_pooled
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.subgroups import subgroup_scores
@@ -81,7 +81,7 @@ def fit(
             "generation": plan.generation,
             "speakers": plan.speakers.as_json(),
             "speakers_named": str(plan.speakers),
-            "warnings": [*plan.warnings, *describe_gaps(fitted.chosen, plan.manifest, plan.target)],
+            "warnings": [*plan.warnings, *describe_gaps(fitted.chosen, plan.manifest)],
             "seconds": time.monotonic() - started,
         }
         with new_run(plan.run_dir, overwrite=place.overwrite) as folder:
@@ -125,7 +125,7 @@ def _fit(
     step: Step | None,
 ) -> Fitted:
     documents, pooled = chosen.documents, is_pooled(options.splits)
-    own = Trial(documents, folds, [HilbertModel(options.train), *make_baselines(documents)])
+    own = Trial(documents, folds, [HilbertModel(options.train), *baselines_of(documents)])
     trials = [own] if audit is None else [own, *audit.trials, audit.permuted]
     steps = _Steps(step, sum(trial.n_fits for trial in trials) + 1)
     found = [_cross_validate(trial, options, steps) for trial in trials]
@@ -134,23 +134,33 @@ def _fit(
         documents, np.arange(documents.n_documents), options.train, seed=options.splits.seed
     )
     steps.advance(1)
-    probabilities = found[0].probabilities
+    columns = subgroup_columns(chosen.rows, options)
+    costs = withheld_as_json(documents, folds, found[0], pooled=pooled)
+    outcomes = tuple(
+        Outcome(
+            one.asked,
+            one.metrics,
+            one.verdict(),
+            one.differences(),
+            {
+                name: subgroup_scores(
+                    documents, one.folds, one.probabilities, values, asked=one.asked, pooled=pooled
+                )
+                for name, values in columns.items()
+            },
+            lost,
+        )
+        for one, lost in zip(scored, costs, strict=True)
+    )
     return Fitted(
         target,
         chosen,
         tuple(folds),
         found[0],
-        scored.metrics,
-        scored.verdict(),
+        outcomes,
         model,
         options.splits.kind,
-        scored.differences(),
-        {
-            name: subgroup_scores(documents, folds, probabilities, values, pooled=pooled)
-            for name, values in subgroup_columns(chosen.rows, options).items()
-        },
-        None if audit is None else audit_as_json(audit, scored, found),
-        withheld_as_json(documents, folds, found[0], pooled=pooled),
+        None if audit is None else audit_as_json(audit, scored[0], found),
     )
 
 

@@ -1,8 +1,8 @@
 """Flags of every command that evaluates models on folds: what is fitted, how, and where it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -11,7 +11,13 @@ from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.processors import n_processors
 from hilbert.pipeline.project import FitSection, Project
 from hilbert.pipeline.speakers import EVERYONE, folded
-from hilbert.stages.fit.config import ObjectiveConfig, SplitConfig, TrainConfig
+from hilbert.stages.fit.config import (
+    Kind,
+    ObjectiveConfig,
+    SplitConfig,
+    TargetConfig,
+    TrainConfig,
+)
 from hilbert.store.errors import FitError
 
 if TYPE_CHECKING:
@@ -25,7 +31,28 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         "The feature store to fit from; nothing else is read.",
         type=common.PATH,
     ),
-    click.option("--target", metavar="COLUMN", help="Label column; needed if there are several."),
+    click.option(
+        "--target",
+        "target_names",
+        multiple=True,
+        metavar="COLUMN",
+        help="Label column; needed if there are several. Repeated: one network predicts them all.",
+    ),
+    click.option(
+        "--target-kind",
+        "target_kinds",
+        multiple=True,
+        metavar="[COLUMN=]KIND",
+        help="What the target holds: classes (the default), ordinal (classes in order), or"
+        " multilabel (any number, separated by ; or |, a lone - for none); may be repeated.",
+    ),
+    click.option(
+        "--classes",
+        "target_classes",
+        multiple=True,
+        metavar="[COLUMN=]A,B,C",
+        help="Classes of an ordinal target from the lowest to the highest; numbers need none.",
+    ),
     click.option(
         "--encoder",
         "names",
@@ -119,15 +146,80 @@ def fit_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def flagged_fit() -> "tuple[Project, FitOptions]":
-    """What the flags of this call and the project file say together."""
+def flagged_fit(*, several: bool = False) -> "tuple[Project, FitOptions]":
+    """What the flags of this call and the project file say together.
+
+    Parameters
+    ----------
+    several : bool
+        Whether the command may have several targets at once.
+
+    Raises
+    ------
+    FitError
+        If they contradict each other.
+    """
     flags = click.get_current_context().params
     project = _with_flags(common.open_project(), flags["names"])
     if flags["speakers"] or flags["drop_speakers"]:
         project = _with_speakers(project, flags["speakers"], flags["drop_speakers"])
-    target = flags["target"] or _only_target(project)
+    names = flags["target_names"]
+    if len(names) > 1 and not several:
+        raise FitError(f"this looks at one target at a time; keep --target {names[0]} alone")
+    target = names[0] if names else _only_target(project)
+    told = flagged_kinds(names or (target or "",), flags["target_kinds"], flags["target_classes"])
     options = fit_options(project, target, device=flags["device"], workers=flags["workers"])
-    return project, replace(options, generation=flags["generation"])
+    kinds = (*told, *(c for c in options.kinds if c.column not in {t.column for t in told}))
+    return project, replace(options, further=names[1:], kinds=kinds, generation=flags["generation"])
+
+
+def flagged_kinds(
+    targets: Sequence[str], kinds: Sequence[str], classes: Sequence[str]
+) -> tuple[TargetConfig, ...]:
+    """What the flags say that the targets hold.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        An empty one stands for the only column that could be meant.
+    kinds, classes : sequence of str
+        As of ``--target-kind`` and ``--classes``: of one target, or with ``COLUMN=`` before.
+
+    Raises
+    ------
+    FitError
+        If one does not say of which target it is, or of one that is not predicted.
+    """
+    kind_of = _by_target("--target-kind", targets, kinds)
+    classes_of = _by_target("--classes", targets, classes)
+    # an order alone says that there is one
+    found = [name for name in targets if name in kind_of or name in classes_of]
+    return tuple(
+        TargetConfig(
+            name,
+            cast("Kind", kind_of.get(name, "ordinal")),
+            tuple(part.strip() for part in classes_of.get(name, "").split(",") if part.strip()),
+        )
+        for name in found
+    )
+
+
+def _by_target(flag: str, targets: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        column, equals, rest = value.rpartition("=")
+        if not equals and len(targets) > 1:
+            raise FitError(
+                f"{flag} {value} does not say of which target; write {flag} {targets[0]}={value}"
+            )
+        name = column if equals else targets[0]
+        if name not in targets:
+            known = f"--target {column}" if targets == ("",) else f"one of {', '.join(targets)}"
+            raise FitError(f"{flag} {value} is of no target that is predicted; name {known}")
+        if name in found:
+            raise FitError(f"{flag} is told twice of {name or 'the target'}; drop one")
+        found[name] = rest
+    return found
 
 
 def fit_options(
@@ -145,6 +237,7 @@ def fit_options(
         workers=workers or n_processors(),
         strict=project.fit.strict,
         subgroups=tuple(dict.fromkeys(project.fit.subgroups)),
+        kinds=project.kinds,
         audit=project.fit.audit,
     )
 

@@ -18,7 +18,17 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     names = ("target", "classes", "documents", "groups", "left_out", "folds", "folds_digest",
              "verdict", "models", "recall", "warnings", "generation")  # fmt: skip
     found = {name: summary[name] for name in names}
-    for name in ("speakers", "splits", "differences", "subgroups", "audit", "withheld"):
+    late = (
+        "kind",
+        "targets",
+        "speakers",
+        "splits",
+        "differences",
+        "subgroups",
+        "audit",
+        "withheld",
+    )
+    for name in late:
         found[name] = summary.get(name)  # which runs of before did not have
     return {"run": str(run_dir), **found, "seconds": common.seconds_since_start()}
 
@@ -32,11 +42,8 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
     speakers = f"; speakers: {summary['speakers_named']}" if summary.get("speakers") else ""
     click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
                f" {summary['folds']} folds{speakers}")  # fmt: skip
-    click.echo(_table(summary["models"]))
-    for line in _details(summary["models"]):
-        click.echo(line)
-    for line in fit_words.details(summary):
-        click.echo(line)
+    for part in fit_words.each_target(summary):
+        _echo_scores(part, named=bool(summary.get("targets")))
     if recall := summary["recall"]:
         click.echo(f"\nHeld out, HILBERT finds a document's text from its audio and back in"
                    f" {recall['at_1']:.1%} of cases (chance {recall['chance']:.1%}).")  # fmt: skip
@@ -44,6 +51,20 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
         click.echo(f"Note: {warning}")
     click.echo(f"\nThe run is in {run_dir}: scores in metrics.json, predictions in"
                " predictions.csv, pictures in figures/.")  # fmt: skip
+
+
+def _echo_scores(part: Mapping[str, Any], *, named: bool) -> None:
+    """The scores of one target."""
+    kind = part.get("kind", "classes")
+    if named:
+        click.echo()
+    if named or kind != "classes":
+        click.echo(f"{part['target']}, {fit_words.classes(part)}")
+    click.echo(_table(part["models"], kind))
+    for line in _details(part["models"]):
+        click.echo(line)
+    for line in fit_words.details(part):
+        click.echo(line)
 
 
 def show_plan(plan: "FitPlan", *, as_json: bool) -> None:
@@ -80,13 +101,19 @@ def echo_next(run_dir: Path) -> None:
     click.echo(f"Next: hilbert predict {run_dir} NEW_CORPUS.csv --out predictions.csv")
 
 
-def _table(models: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [f"{'model':<16}{'macro AUC':<26}{'balanced accuracy':<20}AUPRC (prevalence)"]
+def _table(models: Mapping[str, Mapping[str, Any]], kind: str) -> str:
+    heads = f"{'model':<16}{'macro AUC':<26}{'balanced accuracy':<20}AUPRC (prevalence)"
+    more = {
+        name: head for name, head in fit_words.columns(kind).items() if name in ("kappa", "mae")
+    }
+    lines = [heads + "".join(f"  {head:<6}" for head in more.values()).rstrip()]
     for name, scores in models.items():
         low, high = scores["auc_macro_ci"]
         auc = f"{_number(scores['auc_macro'])} [{_number(low)}, {_number(high)}]"
         auprc = f"{_number(scores['auprc_macro'])} ({_number(scores['prevalence_macro'])})"
-        lines.append(f"{name:<16}{auc:<26}{_number(scores['balanced_accuracy']):<20}{auprc}")
+        line = f"{name:<16}{auc:<26}{_number(scores['balanced_accuracy']):<20}"
+        rest = "".join(f"  {_number(scores[score]):<6}" for score in more)
+        lines.append((f"{line}{auprc:<18}{rest}").rstrip())
     return "\n".join(lines)
 
 

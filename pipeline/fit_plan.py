@@ -1,14 +1,14 @@
 """What a fit depends on and what it would do, decided before any feature is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hilbert.pipeline.choose_targets import choose_targets
 from hilbert.pipeline.documents import (
     choose_encoders,
     choose_rows,
-    choose_target,
     label_documents,
     segment_options,
     summaries_of,
@@ -23,7 +23,7 @@ from hilbert.pipeline.speaker_notes import Share, describe_shares
 from hilbert.pipeline.speaker_rows import shares_of, without_silenced
 from hilbert.pipeline.speakers import SpeakerChoice
 from hilbert.pipeline.transcribe_alike import transcription_of
-from hilbert.stages.fit.config import SplitConfig, TrainConfig
+from hilbert.stages.fit.config import SplitConfig, TargetConfig, TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.split_kinds import check_splits, split_components
 from hilbert.stages.fit.subgroups import check_subgroups
@@ -48,6 +48,10 @@ class FitOptions:
 
     target: str | None = None
     """Column to predict."""
+    further: tuple[str, ...] = ()
+    """Columns to predict beside it, by the same network."""
+    kinds: tuple[TargetConfig, ...] = ()
+    """What columns hold that are no unordered classes."""
     encoders: tuple[str, ...] = ()
     """Encoders whose features are used; none means all of the store."""
     speakers: SpeakerChoice = field(default_factory=SpeakerChoice)
@@ -102,6 +106,7 @@ class FitPlan:
     Attributes
     ----------
     target, key : str
+        Name of the target; of several the names joined by ``+``.
     components : mapping
         What the key is made of.
     manifest : Manifest
@@ -163,7 +168,8 @@ def plan_fit(
     FitError, HilbertError
         If labels, groups or options do not allow the fit, or the run has no place to go.
     """
-    target = choose_target(manifest, options.target)
+    targets = choose_targets(manifest, options.target, options.further, options.kinds)
+    target = "+".join(config.column for config in targets)
     encoders = choose_encoders(manifest, options.encoders)
     usable, unusable = choose_rows(manifest, encoders)
     rows, silenced = without_silenced(usable, encoders, shares, options.speakers)
@@ -174,7 +180,8 @@ def plan_fit(
             f"{len(left_out)} documents cannot be used (first: {name}: {reason});"
             " mend them and run `hilbert extract`, or drop --strict"
         )
-    documents = label_documents(rows, target)
+    documents = label_documents(rows, None, targets)
+    _check_possible(documents, options)
     heard = describe_shares(
         {row.id: shares[row.id] for row in usable if row.id in shares},
         options.speakers,
@@ -183,11 +190,9 @@ def plan_fit(
     warnings = (*heard, *check_splits(documents, options.splits, split_column(rows)))
     for name, values in subgroup_columns(rows, options).items():
         check_subgroups(name, values)
-    if "id" in documents.classes:
-        raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
     segments = segment_options(rows, summaries)
     transcribe = transcription_of(rows, summaries)
-    components = fit_components(rows, summaries, encoders, target, options)
+    components = fit_components(rows, summaries, encoders, targets[0].column, options)
     key = fit_key(components)
     run_dir = place.choose(target, key)
     up_to_date = not (place.overwrite and place.again) and finished_run(run_dir, key) is not None
@@ -196,6 +201,23 @@ def plan_fit(
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
                    left_out, segments, options.speakers, warnings, run_dir,
                    up_to_date, transcribe)  # fmt: skip
+
+
+def _check_possible(documents: DocumentSet, options: FitOptions) -> None:
+    """Refuse what the files of a run, or an audit, could not tell apart.
+
+    Raises
+    ------
+    FitError
+        Names the class or the option.
+    """
+    if any("id" in target.classes for target in documents.targets):
+        raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
+    if options.audit and documents.further:
+        raise FitError(
+            "--audit looks at one target of classes, ordered or not; drop it here, and audit each"
+            " target in a fit of its own"
+        )
 
 
 def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:
@@ -239,10 +261,17 @@ def fit_components(
     train = asdict(options.train)
     for name in ("device", "threads"):
         train.pop(name)
+    further = options.further
+    kinds = [
+        asdict(replace(config, column=config.column or target))
+        for config in options.kinds
+        if config.target_kind != "classes" and config.column in ("", target, *further)
+    ]
     given = (*options.subgroups, *([SPLIT_COLUMN] if options.splits.kind == "column" else []))
     documents = {
         row.id: {
             "label": row.columns.get(target),
+            **({"further": [row.columns.get(name) for name in further]} if further else {}),
             **({"columns": {name: row.columns.get(name) for name in given}} if given else {}),
             "group": row.group,
             "segments": summaries[row.id].content if row.id in summaries else None,
@@ -253,6 +282,8 @@ def fit_components(
     chosen = {} if options.speakers.is_everyone else {"speakers": options.speakers.components()}
     return {
         "target": target,
+        **({"further": list(further)} if further else {}),
+        **({"kinds": sorted(kinds, key=lambda kind: str(kind["column"]))} if kinds else {}),
         "documents": documents,
         **chosen,
         **({"subgroups": sorted(options.subgroups)} if options.subgroups else {}),

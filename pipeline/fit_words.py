@@ -1,12 +1,18 @@
 """What ``run.json`` says of a fit beside its verdict, as sentences for terminal and page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 UNAUDITED = (
     "Shortcuts were not looked for; --audit does: durations and counts alone, permuted labels,"
     " each modality alone, and what other speakers say."
 )
+
+
+def each_target(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a run says of each of its targets, beside what it says of all."""
+    parts: Sequence[Mapping[str, Any]] = run.get("targets") or ({},)
+    return [{**run, **part} for part in parts]
 
 
 def findings(run: Mapping[str, Any]) -> list[str]:
@@ -20,9 +26,21 @@ def findings(run: Mapping[str, Any]) -> list[str]:
 
 
 def details(run: Mapping[str, Any]) -> Iterator[str]:
-    """What else is told of HILBERT: calibration, an operating point, what a missing
-    modality costs, subgroups, the audit."""
+    """What else is told of HILBERT: calibration, an operating point, what a missing modality
+    costs, subgroups, the audit.
+
+    Parameters
+    ----------
+    run : mapping
+        See `each_target`.
+    """
     own = run["models"]["hilbert"]
+    if run.get("kind") == "ordinal":
+        yield (
+            "HILBERT knows the order of the classes, the regressions do not. Kappa (quadratic"
+            " weights) and error (mean distance from the true class, in classes) are of the median"
+            " class."
+        )
     if own.get("ece_band"):
         yield calibration(own)
     if points := own.get("operating_points"):
@@ -80,6 +98,17 @@ def subgroup(column: str, value: str, found: Mapping[str, Any]) -> str:
     )
 
 
+def columns(kind: str) -> dict[str, str]:
+    """Heads of the columns of the scores of a kind of target, by the names of the scores."""
+    found = {
+        "auc_macro": "macro AUC",
+        "balanced_accuracy": "balanced accuracy",
+        "auprc_macro": "AUPRC",
+        "prevalence_macro": "prevalence",
+    }
+    return {**found, "kappa": "kappa", "mae": "error"} if kind == "ordinal" else found
+
+
 def difference(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """A row of a table: the models, their difference, its interval, its p-value."""
     low, high, p = found["low"], found["high"], found["p_value"]
@@ -87,6 +116,21 @@ def difference(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     mean = "undefined" if found["mean"] is None else f"{found['mean']:+.3f}"
     names = f"{found['a']} minus {found['b']}"
     return names, mean, interval, "undefined" if p is None else f"{p:.2g}"
+
+
+def classes(run: Mapping[str, Any]) -> str:
+    """The classes of a target, in words.
+
+    Parameters
+    ----------
+    run : mapping
+        See `each_target`.
+    """
+    counts = run["documents_by_class"].items()
+    if run.get("kind") == "ordinal":
+        return "classes in order: " + " < ".join(f"{k} {n}" for k, n in counts)
+    what = "labels" if run.get("kind") == "multilabel" else "classes"
+    return f"{what}: " + ", ".join(f"{k} {n}" for k, n in counts)
 
 
 def _with_interval(scores: Mapping[str, Any], name: str) -> str:

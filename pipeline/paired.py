@@ -15,11 +15,11 @@ from hilbert.pipeline.documents import load_features
 from hilbert.pipeline.fit_plan import FitOptions, FitPlan, fit_key, split_column
 from hilbert.pipeline.run_directory import finished_run, read_json, write_json
 from hilbert.pipeline.run_files import plain
+from hilbert.pipeline.scoring import in_full, score_all
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import Model, cross_validate
 from hilbert.stages.fit.dataset import DocumentSet, check_features
-from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.split_kinds import folds_of, is_pooled
 from hilbert.stages.fit.splits import Fold, folds_digest
 from hilbert.store.feature_store import FeatureStore
@@ -137,18 +137,11 @@ def _evaluate(
         progress=progress,
     )
     (parts,) = found.probabilities.values()
-    scores = evaluate(
-        documents.labels,
-        documents.groups,
-        documents.classes,
-        folds,
-        parts,
-        pooled=is_pooled(options.splits),
-    )
+    (scored,) = score_all(documents, folds, found, pooled=is_pooled(options.splits))
     content = {
         "name": variant.name,
         "key": variant.key,
-        "metrics": asdict(scores),
+        "metrics": in_full(scored.metrics[variant.name]),
         "probabilities": [p.tolist() for p in parts],
     }
     write_json(_place(folder, variant), plain(content))

@@ -5,7 +5,7 @@ a store that `fit` reads is never written to.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from hilbert.pipeline.run_directory import (
     read_run,
     write_csv,
 )
+from hilbert.pipeline.run_files import prediction_columns
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.speaker_rows import shares_of, silenced_reason
 from hilbert.pipeline.speakers import SpeakerChoice, choice_from_json
@@ -41,6 +42,7 @@ from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_enc
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.transcribe import lacks_words
 from hilbert.stages.fit.config import train_config_from_dict
+from hilbert.stages.fit.targets import Target, shown
 from hilbert.stages.fit.trained import TrainedModel, from_state
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import FeatureStore, open_store
@@ -56,8 +58,9 @@ class Predictions:
     ids : tuple of str
         Documents in the order of the corpus, without those that failed.
     classes : tuple of str
+        Of several targets ``TARGET:CLASS``.
     probabilities : float64 array of shape (n_documents, n_classes)
-        Rows sum to 1.
+        Those of the classes of a target sum to 1; of many labels each is that of one label.
     speakers : SpeakerChoice
         Whose segments were scored: those that the run was fitted on.
     report : ExtractReport
@@ -137,15 +140,16 @@ def predict(
         *language_warnings(corpus, infos, made),
         *language_warnings(corpus, infos, made, report.languages),
     )
+    classes = tuple(prediction_columns(model.targets))
     if dry_run:
-        nobody = np.empty((0, len(model.classes)))
-        return Predictions((), model.classes, nobody, report, speakers, warnings)
+        nobody = np.empty((0, len(classes)))
+        return Predictions((), classes, nobody, report, speakers, warnings)
     scored, failed = _score(model, open_store(store_path), infos, speakers, report)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
-    write_csv(out, ["id", *model.classes], ([name, *scored[name].tolist()] for name in ids))
-    probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(model.classes))
+    write_csv(out, ["id", *classes], ([name, *scored[name].tolist()] for name in ids))
+    probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(classes))
     report = replace(report, failed=failed)
-    return Predictions(ids, model.classes, probabilities, report, speakers, warnings)
+    return Predictions(ids, classes, probabilities, report, speakers, warnings)
 
 
 def _score(
@@ -169,7 +173,8 @@ def _score(
     if not rows:
         return {}, failures
     documents = load_features(store, label_documents(rows, None), rows, infos, speakers)
-    return dict(zip(documents.ids, model.predict_proba(documents), strict=True)), failures
+    probabilities = shown(model.targets, model.predict_proba(documents))
+    return dict(zip(documents.ids, probabilities, strict=True)), failures
 
 
 def _recipe(
@@ -220,7 +225,16 @@ def load_model(run_dir: Path, device: str) -> TrainedModel:
         state = load_file(run_dir / MODEL_FILE)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise HilbertError(damaged(run_dir.name, f"{CONFIG_FILE} or {MODEL_FILE}")) from error
-    return from_state(state, run["classes"], config)
+    return from_state(state, targets_of_run(run), config)
+
+
+def targets_of_run(run: Mapping[str, Any]) -> tuple[Target, ...]:
+    """What a run predicts."""
+    parts = run.get("targets") or [run]
+    return tuple(
+        Target(part["target"], part.get("kind", "classes"), tuple(part["classes"]))
+        for part in parts
+    )
 
 
 def resolve_again(info: EncoderInfo, locations: Sequence[str]) -> ResolvedEncoder:

@@ -13,7 +13,7 @@ from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.catalogue import find_known
 from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.transcribe import TranscribeConfig
-from hilbert.stages.fit.config import SplitConfig, TrainConfig
+from hilbert.stages.fit.config import SplitConfig, TargetConfig, TrainConfig
 from hilbert.store.errors import HilbertError, ProjectError
 
 PROJECT_FILE = "hilbert.toml"
@@ -86,6 +86,8 @@ class Project:
     """What a fit uses of the store."""
     speakers: SpeakerRoles = field(default_factory=SpeakerRoles)
     """Names that the speakers of each role have in the transcripts."""
+    kinds: tuple[TargetConfig, ...] = ()
+    """What label columns hold that are no unordered classes, by column, target_kind and classes."""
 
     def __post_init__(self) -> None:
         for name in ("corpus", "store", "runs"):
@@ -93,6 +95,11 @@ class Project:
                 raise ProjectError(f"{name} must not be empty")
         if twice := {name for name in self.targets if self.targets.count(name) > 1}:
             raise ProjectError(f"targets names {min(twice)!r} twice; drop one")
+        columns = [config.column for config in self.kinds]
+        if twice := {name for name in columns if columns.count(name) > 1}:
+            raise ProjectError(f"kinds tells of {min(twice)!r} twice; drop one")
+        if "" in columns:
+            raise ProjectError("kinds.column must not be empty; name a column")
 
     def extract_options(self) -> ExtractOptions:
         return ExtractOptions(

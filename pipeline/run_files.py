@@ -27,16 +27,42 @@ import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments
 from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, seal_run, write_csv, write_json
-from hilbert.pipeline.scoring import in_short
+from hilbert.pipeline.scoring import in_full, in_short
+from hilbert.stages.fit.cells import cell_of
 from hilbert.stages.fit.compare import Verdict
 from hilbert.stages.fit.crossval import CrossValidated
-from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.stages.fit.metrics import Metrics, out_of_fold
 from hilbert.stages.fit.retrieval import Recall
 from hilbert.stages.fit.splits import Fold, folds_digest
+from hilbert.stages.fit.targets import Asked, Target, shown
 from hilbert.stages.fit.trained import TrainedModel
+from hilbert.stages.fit.truth import has_class
 
 PACKAGES = ("hilbert-speech", "numpy", "scikit-learn", "scipy", "torch", "zarr")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How well one target is predicted.
+
+    Attributes
+    ----------
+    asked : Asked
+    metrics : mapping of str to Metrics
+        By model.
+    verdict : Verdict
+    differences : sequence of mapping
+    subgroups : mapping
+    withheld : mapping, optional
+        What it costs to predict from one modality; see `withheld_as_json`.
+    """
+
+    asked: Asked
+    metrics: Mapping[str, Metrics]
+    verdict: Verdict
+    differences: Sequence[Mapping[str, Any]] = ()
+    subgroups: Mapping[str, Any] = field(default_factory=dict)
+    withheld: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +73,10 @@ class Fitted:
     chosen: FitDocuments
     folds: tuple[Fold, ...]
     found: CrossValidated
-    metrics: Mapping[str, Metrics]
-    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
     model: TrainedModel
     splits: str = "repeated"
-    differences: Sequence[Mapping[str, Any]] = ()
-    subgroups: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] | None = None
-    withheld: Mapping[str, Any] | None = None
 
 
 def write_run(
@@ -64,7 +86,7 @@ def write_run(
     summary: dict[str, Any] = plain({**about, **_summary(fitted)})
     write_json(folder / CONFIG_FILE, plain(options))
     write_json(folder / "folds.json", _folds(fitted))
-    write_json(folder / "metrics.json", plain({n: asdict(m) for n, m in fitted.metrics.items()}))
+    write_json(folder / "metrics.json", plain(_metrics(fitted)))
     write_json(folder / "environment.json", _environment())
     _write_predictions(folder, fitted)
     _write_losses(folder, fitted.model)
@@ -84,14 +106,21 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _metrics(fitted: Fitted) -> dict[str, Any]:
+    """Every score by model; of several targets, by target and model."""
+    by_target = {
+        outcome.asked.target.name: {name: in_full(m) for name, m in outcome.metrics.items()}
+        for outcome in fitted.outcomes
+    }
+    return by_target if len(by_target) > 1 else by_target[fitted.outcomes[0].asked.target.name]
+
+
 def _summary(fitted: Fitted) -> dict[str, Any]:
     documents = fitted.chosen.documents
-    counts = {name: int((documents.labels == k).sum()) for k, name in enumerate(documents.classes)}
     return {
         "target": fitted.target,
-        "classes": list(documents.classes),
+        **_told(fitted.outcomes),
         "documents": documents.n_documents,
-        "documents_by_class": counts,
         "groups": len(set(documents.groups)),
         "left_out": [{"id": name, "reason": why} for name, why in fitted.chosen.left_out],
         "encoders": [asdict(info) for info in fitted.chosen.encoders],
@@ -100,13 +129,34 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "splits": fitted.splits,
         "folds": len(fitted.folds),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
-        "verdict": asdict(fitted.verdict),
         "recall": _recall(fitted.found.recalls),
-        "models": {name: in_short(metrics) for name, metrics in fitted.metrics.items()},
-        "differences": fitted.differences,
-        "subgroups": fitted.subgroups,
         "audit": fitted.audit,
-        "withheld": fitted.withheld,
+    }
+
+
+def _told(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The only outcome; of several each in a list, with a verdict on all."""
+    parts = [_outcome(outcome) for outcome in outcomes]
+    if len(parts) == 1:
+        return {name: value for name, value in parts[0].items() if name != "target"}
+    sentences = [f"{part['target']}: {part['verdict']['sentence']}" for part in parts]
+    verdict = {"sentence": " ".join(sentences)}
+    return {"verdict": verdict, "classes": [], "models": {}, "targets": parts}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    target, labels = outcome.asked.target, outcome.asked.labels
+    counts = {name: int(has_class(labels, k).sum()) for k, name in enumerate(target.classes)}
+    return {
+        "target": target.name,
+        "kind": target.kind,
+        "classes": list(target.classes),
+        "documents_by_class": counts,
+        "verdict": asdict(outcome.verdict),
+        "models": {name: in_short(metrics) for name, metrics in outcome.metrics.items()},
+        "differences": outcome.differences,
+        "subgroups": outcome.subgroups,
+        "withheld": outcome.withheld,
     }
 
 
@@ -142,43 +192,51 @@ def _unused(fold: Fold, n_documents: int) -> list[int]:
     return [i for i in range(n_documents) if i not in used]
 
 
+def prediction_columns(targets: Sequence[Target]) -> list[str]:
+    """Names of the probabilities of all classes: of several targets with the target's name."""
+    if len(targets) == 1:
+        return list(targets[0].classes)
+    return [f"{target.name}:{name}" for target in targets for name in target.classes]
+
+
 def _write_predictions(folder: Path, fitted: Fitted) -> None:
-    documents = fitted.chosen.documents
-    columns = [f"p_{name}" for name in documents.classes]
+    targets = fitted.chosen.documents.targets
+    labels = ["label"] if len(targets) == 1 else [f"label_{target.name}" for target in targets]
+    columns = [*labels, *(f"p_{name}" for name in prediction_columns(targets))]
     write_csv(
-        folder / "fold_predictions.csv",
-        ["model", "repeat", "fold", "id", "label", *columns],
+        folder / "fold_predictions.csv", ["model", "repeat", "fold", "id", *columns],
         _fold_rows(fitted),
-    )
+    )  # fmt: skip
     write_csv(
-        folder / "predictions.csv",
-        ["model", "id", "group", "label", *columns],
-        _out_of_fold_rows(fitted),
+        folder / "predictions.csv", ["model", "id", "group", *columns], _out_of_fold_rows(fitted)
     )
 
 
 def _fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     documents = fitted.chosen.documents
+    asked = documents.asked
     for model, parts in fitted.found.probabilities.items():
         for fold, probabilities in zip(fitted.folds, parts, strict=True):
-            for i, row in zip(fold.test, probabilities, strict=True):
-                name = [documents.ids[i], label_of(documents, i)]
-                yield [model, fold.repeat, fold.fold, *name, *row.tolist()]
+            table = shown(documents.targets, probabilities)
+            for i, row in zip(fold.test, table, strict=True):
+                yield [model, fold.repeat, fold.fold, documents.ids[i], *_cells(asked, i),
+                       *row.tolist()]  # fmt: skip
 
 
 def _out_of_fold_rows(fitted: Fitted) -> Iterator[list[object]]:
     documents = fitted.chosen.documents
+    asked = documents.asked
     for model, parts in fitted.found.probabilities.items():
         averaged = out_of_fold(fitted.folds, parts, documents.n_documents)
-        for i, row in enumerate(averaged):
-            if documents.labels[i] != MISSING and not np.isnan(row).any():  # and was tested
-                name = [documents.ids[i], documents.groups[i], label_of(documents, i)]
-                yield [model, *name, *row.tolist()]
+        for i, row in enumerate(shown(documents.targets, averaged)):
+            if any(one.known[i] for one in asked) and not np.isnan(row).any():  # and was tested
+                yield [model, documents.ids[i], documents.groups[i], *_cells(asked, i),
+                       *row.tolist()]  # fmt: skip
 
 
-def label_of(documents: DocumentSet, i: int) -> str:
-    """Name of the class of document `i`, empty if it has no label."""
-    return "" if documents.labels[i] == MISSING else documents.classes[documents.labels[i]]
+def _cells(asked: Sequence[Asked], i: int) -> list[str]:
+    """The labels of document `i`, as the corpus writes them; empty where missing."""
+    return [cell_of(one.target.classes, one.labels[i]) for one in asked]
 
 
 def _write_losses(folder: Path, model: TrainedModel) -> None:

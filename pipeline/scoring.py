@@ -1,4 +1,4 @@
-"""Scores of all models of a fit, and how they compare."""
+"""Scores of all models of a fit, target by target, and how they compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,9 @@ from hilbert.stages.fit.crossval import CrossValidated
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.intervals import auc_draws, group_weights
 from hilbert.stages.fit.metrics import Metrics, evaluate, pool_folds
+from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.targets import Asked
 
 RESAMPLES = 1000
 
@@ -33,32 +35,46 @@ SHORT = (
     "ece",
     "ece_band",
     "operating_points",
+    "kappa",
+    "kappa_ci",
+    "mae",
+    "mae_ci",
 )
 """Scores that stand in ``run.json``; ``metrics.json`` has all."""
 
 
 def in_short(metrics: Metrics) -> dict[str, Any]:
     """The scores that stand in ``run.json``."""
-    return {name: value for name, value in asdict(metrics).items() if name in SHORT}
+    return {name: value for name, value in in_full(metrics).items() if name in SHORT}
+
+
+def in_full(metrics: Metrics) -> dict[str, Any]:
+    """All scores; without those that the kind of the target does not have."""
+    return {name: value for name, value in asdict(metrics).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of some models on the same folds.
+    """Scores of some models on the same folds, of one target.
 
     Attributes
     ----------
+    asked : Asked
     metrics : mapping of str to Metrics
     draws : mapping of str to float64 array of shape (n_resamples,)
         Macro AUC under the same resamples; empty where folds tell the spread.
     folds : tuple of Fold
+        Their test documents are those whose label of the target is known.
+    probabilities : mapping of str to sequence of float64 arrays of shape (n_test, n_classes)
     pooled : bool
         Whether the folds of a repeat are ranked together.
     """
 
+    asked: Asked
     metrics: Mapping[str, Metrics]
     draws: Mapping[str, NDArray[np.float64]]
     folds: tuple[Fold, ...]
+    probabilities: Mapping[str, Sequence[NDArray[np.float64]]]
     pooled: bool
 
     def verdict(self) -> Verdict:
@@ -72,32 +88,66 @@ class Scored:
 
 def score_all(
     documents: DocumentSet, folds: Sequence[Fold], found: CrossValidated, *, pooled: bool
-) -> Scored:
-    """Evaluate all models of a cross-validation.
+) -> tuple[Scored, ...]:
+    """Evaluate all models of a cross-validation, target by target.
 
     Parameters
     ----------
     pooled : bool
         As for `evaluate`.
     """
+    return tuple(_score(documents, asked, folds, found, pooled) for asked in documents.asked)
+
+
+def _score(
+    documents: DocumentSet,
+    asked: Asked,
+    folds: Sequence[Fold],
+    found: CrossValidated,
+    pooled: bool,
+) -> Scored:
+    tested = [asked.known[fold.test] for fold in folds]
+    kept = [
+        Fold(fold.repeat, fold.fold, fold.train, fold.test[known])
+        for fold, known in zip(folds, tested, strict=True)
+        if known.any()
+    ]
+    probabilities = {
+        name: [asked.scores(p[k]) for p, k in zip(parts, tested, strict=True) if k.any()]
+        for name, parts in found.probabilities.items()
+    }
+    inner = {
+        name: [_inner(asked, p) for p, k in zip(parts, tested, strict=True) if k.any()]
+        for name, parts in found.inner.items()
+    }
     metrics = {
         name: evaluate(
-            documents.labels,
+            asked.labels,
             documents.groups,
-            documents.classes,
-            folds,
+            asked.target.classes,
+            kept,
             parts,
-            inner=found.inner.get(name, ()),
+            kind=asked.target.kind,
+            inner=inner.get(name, ()),
             pooled=pooled,
             resamples=RESAMPLES,
         )
-        for name, parts in found.probabilities.items()
+        for name, parts in probabilities.items()
     }
     draws = {}
-    if needs_draws(metrics, folds):
-        tested = np.concatenate([fold.test for fold in folds])
-        weights = group_weights(documents.groups, tested, RESAMPLES, seed=0)
-        for name, parts in found.probabilities.items():
-            units, scores = pool_folds(folds, parts) if pooled else (folds, parts)
-            draws[name] = auc_draws(documents.labels, units, scores, weights)
-    return Scored(metrics, draws, tuple(folds), pooled)
+    if needs_draws(metrics, kept):
+        index = np.concatenate([fold.test for fold in kept])
+        weights = group_weights(documents.groups, index, RESAMPLES, seed=0)
+        for name, parts in probabilities.items():
+            units, scores = pool_folds(kept, parts) if pooled else (kept, parts)
+            draws[name] = auc_draws(asked.labels, units, scores, weights)
+    return Scored(asked, metrics, draws, tuple(kept), probabilities, pooled)
+
+
+def _inner(asked: Asked, part: Inner | None) -> Inner | None:
+    """Predictions of one target inside the training documents."""
+    if part is None:
+        return None
+    scores = asked.scores(part.probabilities)
+    known = asked.known[part.documents] & np.isfinite(scores).all(1)
+    return Inner(part.documents[known], scores[known]) if known.any() else None

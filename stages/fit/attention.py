@@ -114,7 +114,7 @@ class CrossAttention(nn.Module):
 
     def _by_head(self, x: Tensor) -> Tensor:
         """From (n_documents, n, width) to (n_documents, n_heads, n, width / n_heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     @torch.no_grad()
     def _scores(self, own: Stream, other: Stream) -> Tensor:

@@ -13,6 +13,7 @@ Kernel = Literal["linear", "rbf"]
 Estimator = Literal["infonce", "gaussian", "club"]
 Phases = Literal["joint", "align-then-classify"]
 Splits = Literal["repeated", "leave-one-group-out", "column"]
+Kind = Literal["classes", "ordinal", "multilabel"]
 Options = TypeVar("Options")
 
 
@@ -35,6 +36,29 @@ class SplitConfig:
             value = getattr(self, name)
             _check(value >= least, name, f"at least {least}", value)
         _check_choice("kind", self.kind, ("repeated", "leave-one-group-out", "column"))
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """What a column that is to be predicted holds."""
+
+    column: str = ""
+    """Its name."""
+    target_kind: Kind = "classes"
+    """One class a document; one of classes that have an order; or any number of labels,
+    separated by ; or |, none where the cell is -."""
+    classes: tuple[str, ...] = ()
+    """The classes of an ordinal column from the lowest to the highest; numbers need none."""
+
+    def __post_init__(self) -> None:
+        _check_choice("target-kind", self.target_kind, ("classes", "ordinal", "multilabel"))
+        if self.classes and self.target_kind != "ordinal":
+            raise FitError(
+                "--classes tells the order of an ordinal target, but the kind is"
+                f" {self.target_kind}; make it ordinal, or drop --classes."
+            )
+        if twice := {name for name in self.classes if self.classes.count(name) > 1}:
+            raise FitError(f"--classes names {min(twice)!r} twice; drop one.")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hilbert.stages.fit.config import Kind
+from hilbert.stages.fit.targets import (
+    MISSING,
+    Asked,
+    Question,
+    Target,
+    asked_by,
+    strata_of,
+    targets_of,
+)
 from hilbert.store.errors import FitError
 from hilbert.store.types import MODALITIES, Features, Modality
 
-MISSING = -1
-"""Label of a document whose label is not known."""
+__all__ = ["MISSING", "DocumentSet", "Widths", "check_features", "is_present"]
 
 
 class Widths(NamedTuple):
@@ -35,6 +44,10 @@ class DocumentSet:
         Names of the classes, sorted.
     audio, text : tuple of (Features or None)
         One a document; None, or no segments, where the modality is missing.
+    target, kind : str
+        Name and kind of the target that `labels` answer.
+    further : tuple of Question
+        Asked beside it: the other labels of a target of many, and other targets.
 
     Raises
     ------
@@ -48,15 +61,16 @@ class DocumentSet:
     classes: tuple[str, ...]
     audio: tuple[Features | None, ...]
     text: tuple[Features | None, ...]
+    target: str = ""
+    kind: Kind = "classes"
+    further: tuple[Question, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("groups", "labels", "audio", "text"):
             if len(getattr(self, name)) != len(self.ids):
                 raise FitError(f"{len(self.ids)} ids, but {len(getattr(self, name))} {name}.")
-        if self.n_documents and not MISSING <= self.labels.min() <= self.labels.max() < len(
-            self.classes
-        ):
-            raise FitError(f"labels must be in -1..{len(self.classes) - 1}.")
+        for question in self.questions:
+            _check_answers(question, self.n_documents)
         for modality in MODALITIES:
             _check_widths(self.ids, self.stream(modality), modality)
 
@@ -67,6 +81,39 @@ class DocumentSet:
     @property
     def n_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Everything that is asked of a document, the questions of one target together."""
+        return (Question(self.target, self.kind, self.classes, self.labels), *self.further)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The columns that are predicted."""
+        return targets_of(self.questions)
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """The targets with their labels."""
+        return tuple(asked_by(self.questions))
+
+    @property
+    def n_columns(self) -> int:
+        """Probabilities of a document: the classes of all questions side by side."""
+        return sum(len(question.classes) for question in self.questions)
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """Labels of all questions, shape (n_documents, n_questions)."""
+        return np.stack([question.labels for question in self.questions], axis=1)
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """What splits keep in proportion, shape (n_documents,); -1 without any label.
+
+        The labels, where there is one question; see `targets.strata_of`.
+        """
+        return strata_of(self.questions)
 
     @property
     def audio_dim(self) -> int | None:
@@ -97,6 +144,18 @@ class DocumentSet:
             labels=self.labels[rows],
             audio=tuple(self.audio[i] for i in rows),
             text=tuple(self.text[i] for i in rows),
+            further=tuple(replace(q, labels=q.labels[rows]) for q in self.further),
+        )
+
+    def only(self, question: Question) -> "DocumentSet":
+        """The same documents, of which one of their questions alone is asked."""
+        return replace(
+            self,
+            target=question.target,
+            kind=question.kind,
+            classes=question.classes,
+            labels=question.labels,
+            further=(),
         )
 
     def with_labels(self, labels: NDArray[np.int64]) -> "DocumentSet":
@@ -129,6 +188,14 @@ def check_features(documents: DocumentSet) -> None:
                 f"document {name} has features that are not finite. "
                 "Check its recording, then run `hilbert extract` for it again."
             )
+
+
+def _check_answers(question: Question, n_documents: int) -> None:
+    labels, n_classes = question.labels, len(question.classes)
+    if len(labels) != n_documents:
+        raise FitError(f"{n_documents} ids, but {len(labels)} labels of {question.target}.")
+    if n_documents and not MISSING <= labels.min() <= labels.max() < n_classes:
+        raise FitError(f"labels must be in -1..{n_classes - 1}.")
 
 
 def _width(stream: tuple[Features | None, ...]) -> int | None:

@@ -59,7 +59,7 @@ def given_folds(documents: DocumentSet, column: Sequence[str | None]) -> tuple[F
     """
     parts = _parts(documents, column)
     _check_groups(documents, parts, column)
-    known, names = documents.labels != MISSING, np.asarray(documents.groups, dtype=object)
+    known, names = documents.strata != MISSING, np.asarray(documents.groups, dtype=object)
     folds = []
     for fold in range(parts.max() + 1):
         own = parts == fold
@@ -83,7 +83,8 @@ def _parts(documents: DocumentSet, column: Sequence[str | None]) -> NDArray[np.i
             "the store knows no column split; add one to the corpus, run `hilbert extract` again"
             " (nothing is encoded twice), or use --splits repeated"
         )
-    lacking = [i for i, value in enumerate(values) if not value and documents.labels[i] != MISSING]
+    known = documents.strata != MISSING
+    lacking = [i for i, value in enumerate(values) if not value and known[i]]
     if lacking:
         raise FitError(
             f"{len(lacking)} documents with a label have no value in the column split"

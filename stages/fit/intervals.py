@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.truth import has_class
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -96,7 +97,9 @@ def macro_auc(labels: Labels, scores: Scores, weights: Scores) -> Scores:
     float64 array of shape (n_resamples,)
         Mean over the classes present in the resample, NaN where there is none.
     """
-    by_class = [weighted_auc(labels == k, scores[:, k], weights) for k in range(scores.shape[1])]
+    by_class = [
+        weighted_auc(has_class(labels, k), scores[:, k], weights) for k in range(scores.shape[1])
+    ]
     return nan_mean(np.stack(by_class), 0)
 
 

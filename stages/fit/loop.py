@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view, withhold
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.losses import task_loss
+from hilbert.stages.fit.heads import log_probabilities
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.objective import Objective, make_objective
 from hilbert.stages.fit.schedule import make_optimizer, n_batches, should_stop
@@ -27,7 +27,8 @@ class Task:
     documents : DocumentSet
     fitted, held : int64 arrays
         Documents that are trained on, and those that early stopping looks at.
-    labels, groups : Tensor of shape (n_documents,), int64
+    labels : Tensor of shape (n_documents, n_questions), int64
+    groups : Tensor of shape (n_documents,), int64
     objective : Objective
     config : TrainConfig
     rng : numpy Generator
@@ -51,7 +52,7 @@ class History(NamedTuple):
     ----------
     curves : dict
         Mean of each term by epoch.
-    said : list of float64 arrays of shape (n_held, n_classes)
+    said : list of float64 arrays of shape (n_held, n_columns)
         Log probabilities of the held-out documents after each epoch.
     """
 
@@ -66,13 +67,11 @@ def make_task(
     state: np.random.SeedSequence,
 ) -> Task:
     """What a network is trained on: documents to fit and documents to watch."""
-    labels = torch.from_numpy(documents.labels).to(config.device)
+    labels = torch.from_numpy(documents.answers).to(config.device)
     numbers = np.unique(np.asarray(documents.groups), return_inverse=True)[1]
     groups = torch.from_numpy(numbers.astype(np.int64)).to(config.device)
     fitted = torch.from_numpy(parts[0]).to(config.device)
-    objective = make_objective(
-        labels[fitted], groups[fitted], documents.n_classes, config.objective
-    )
+    objective = make_objective(labels[fitted], groups[fitted], documents.targets, config.objective)
     rng = np.random.default_rng(state)
     return Task(documents, *parts, labels, groups, objective, config, rng)
 
@@ -88,7 +87,7 @@ def run_phases(network: Hilbert, task: Task, epochs: int, least: int = 1) -> His
         return _fit(network, network, task, ("align", "classify"), (least, epochs))
     n_align = task.config.align_epochs
     aligned, _ = _fit(network, network, task, ("align",), (n_align, n_align))
-    classified, said = _fit(network, network.classifier, task, ("classify",), (least, epochs))
+    classified, said = _fit(network, network.classifiers, task, ("classify",), (least, epochs))
     return History(aligned | classified, said)
 
 
@@ -181,7 +180,7 @@ def _step(network: Hilbert, optimizer: torch.optim.Optimizer, loss: Tensor, clip
 
 
 def _look(network: Hilbert, task: Task) -> tuple[float, NDArray[np.float64]]:
-    """Class-weighted cross-entropy of the held-out documents and their log probabilities."""
+    """Loss of the held-out documents and their log probabilities."""
     held = task.documents.take(task.held)
     logits = []
     network.eval()
@@ -190,8 +189,9 @@ def _look(network: Hilbert, task: Task) -> tuple[float, NDArray[np.float64]]:
             batch = collate(held, index, network.widths, device=task.config.device)
             logits.append(network(batch)[1].logits)
         labels = task.labels[torch.from_numpy(task.held).to(task.config.device)]
-        loss = task_loss(torch.cat(logits), labels, task.objective.class_weights).item()
-    return loss, torch.cat(logits).double().log_softmax(1).cpu().numpy()
+        loss = task.objective.held_out(torch.cat(logits), labels).item()
+        said = log_probabilities(torch.cat(logits).double(), network.targets)
+    return loss, said.cpu().numpy()
 
 
 def _record(curves: Curves, values: dict[str, float]) -> None:

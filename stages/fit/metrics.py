@@ -8,18 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
+    cohen_kappa_score,
     f1_score,
     matthews_corrcoef,
+    mean_absolute_error,
     recall_score,
     roc_auc_score,
 )
 
 from hilbert.stages.fit.calibration import Bin, calibrate
+from hilbert.stages.fit.config import Kind
 from hilbert.stages.fit.intervals import group_weights, nan_mean
 from hilbert.stages.fit.operating_points import OperatingPoint, operating_points
 from hilbert.stages.fit.resampled import Interval, score_intervals
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.truth import as_decisions, has_class, median_class
 
 Labels = NDArray[np.int64]
 Truth = NDArray[np.bool_]
@@ -54,6 +58,9 @@ class Metrics:
     operating_points : dict
         By class and rule, see `OperatingPoint`; empty without predictions inside the training
         documents.
+    kappa, mae : float, optional
+        Of an ordinal target: Cohen's kappa with quadratic weights of the median class, and its
+        mean distance from the true class, in classes; of each repeat, mean over them.
     """
 
     auc_macro: float
@@ -79,6 +86,10 @@ class Metrics:
     ece_band: Interval
     reliability: tuple[Bin, ...]
     operating_points: dict[str, dict[str, OperatingPoint]]
+    kappa: float | None = None
+    mae: float | None = None
+    kappa_ci: Interval | None = None
+    mae_ci: Interval | None = None
 
 
 def evaluate(
@@ -88,6 +99,7 @@ def evaluate(
     folds: Sequence[Fold],
     probabilities: Sequence[Scores],
     *,
+    kind: Kind = "classes",
     inner: Sequence[Inner | None] = (),
     pooled: bool = False,
     resamples: int = 1000,
@@ -97,13 +109,16 @@ def evaluate(
 
     Parameters
     ----------
-    labels : int64 array of shape (n_documents,)
+    labels : int64 array of shape (n_documents,), or (n_documents, n_labels)
+        Of a target of many labels a matrix of 0 and 1.
     groups : sequence of str
         One a document, resampled as a whole for the interval.
     classes : sequence of str
     folds : sequence of Fold
     probabilities : sequence of float64 arrays of shape (n_test, n_classes)
-        One a fold.
+        One a fold; of a target of many labels the probability that a document has each.
+    kind : {"classes", "ordinal", "multilabel"}
+        Of the target.
     inner : sequence of (Inner or None)
         One a fold, to choose thresholds on; no operating points without.
     pooled : bool
@@ -122,9 +137,9 @@ def evaluate(
     prevalence = np.stack([prevalence_by_class(*fold) for fold in tested])
     by_fold = nan_mean(auc, 1)
     repeats = repeats_of(folds, probabilities)
-    decided = [_pooled_scores(labels[index], p) for index, p in repeats]
-    intervals = score_intervals(labels, folds, probabilities, repeats, weights)
-    calibration = calibrate(labels, repeats, seed=seed)
+    decided = [_pooled_scores(labels[index], p, kind) for index, p in repeats]
+    intervals = score_intervals(labels, folds, probabilities, repeats, weights, kind)
+    calibration = calibrate(*as_decisions(labels, repeats), seed=seed)
     scores: dict[str, Any] = {n: float(np.mean([d[n] for d in decided])) for n in decided[0]}
     scores |= {f"{name}_ci": interval for name, interval in intervals.items()}
     return Metrics(
@@ -189,7 +204,7 @@ def _by_class(score: Callable[[Truth, Scores], float], labels: Labels, scores: S
     """`score` of each class against the rest, NaN where the rest or the class is empty."""
     found = np.full(scores.shape[1], np.nan)
     for k in range(scores.shape[1]):
-        truth = labels == k
+        truth = has_class(labels, k)
         if truth.any() and not truth.all():
             found[k] = score(truth, scores[:, k])
     return found
@@ -217,10 +232,12 @@ def pool_folds(
     return merged, [p for _, p in pooled]
 
 
-def _pooled_scores(labels: Labels, probabilities: Scores) -> dict[str, float]:
+def _pooled_scores(labels: Labels, probabilities: Scores, kind: Kind) -> dict[str, float]:
     """Scores of one repeat. Decisions of different folds may be pooled, rankings may not."""
+    if kind == "multilabel":
+        return _mean_over_labels(labels, probabilities)
     decided, found = probabilities.argmax(1), np.unique(labels)
-    return {
+    scores = {
         # the mean recall; `balanced_accuracy_score` is the same, but warns of absent classes
         "balanced_accuracy": recall_score(labels, decided, labels=found, average="macro"),
         "macro_f1": f1_score(labels, decided, labels=found, average="macro", zero_division=0.0),
@@ -228,6 +245,28 @@ def _pooled_scores(labels: Labels, probabilities: Scores) -> dict[str, float]:
         "mcc": matthews_corrcoef(labels, decided) if len({*labels, *decided}) > 1 else 0.0,
         "brier": brier_score(labels, probabilities),
     }
+    if kind == "ordinal":
+        middle = median_class(probabilities)
+        scores |= {"kappa": _kappa(labels, middle), "mae": mean_absolute_error(labels, middle)}
+    return scores
+
+
+def _mean_over_labels(labels: Labels, probabilities: Scores) -> dict[str, float]:
+    """Scores of the decisions whether a document has each label."""
+    parts = []
+    for truth, p in zip(labels.T, probabilities.T, strict=True):
+        own = _pooled_scores(truth, np.stack([1 - p, p], axis=1), "classes")
+        # of a label that is rare, *has not* is found by anyone
+        f1 = f1_score(truth, p > 0.5, zero_division=0.0)
+        parts.append({**own, "macro_f1": f1})
+    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+def _kappa(labels: Labels, decided: Labels) -> float:
+    """Cohen's kappa with quadratic weights; 0 where all is, and is called, one class."""
+    if len({*labels, *decided}) < 2:
+        return 0.0
+    return float(cohen_kappa_score(labels, decided, weights="quadratic"))
 
 
 def _plain(value: np.float64) -> float | None:

@@ -9,8 +9,10 @@ the class frequencies is added in part.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from torch import Tensor
 
 from hilbert.stages.fit.linear import log_softmax
 
@@ -57,6 +59,10 @@ class Mixing:
         if linear is not None:
             mixed = mixed + self.weights[1] * np.maximum(linear, FLOOR)
         return np.exp(log_softmax(mixed + self.offset))
+
+    def state(self) -> dict[str, Tensor]:
+        """Its tensors by name."""
+        return {name: torch.from_numpy(getattr(self, name)) for name in ("weights", "offset")}
 
 
 def even_mixing(n_classes: int, *, has_linear: bool) -> Mixing:

@@ -3,6 +3,7 @@
 See docs/method.md for the definitions that the comments number.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +14,10 @@ from hilbert.stages.fit.attention import CrossAttention
 from hilbert.stages.fit.batches import Batch, Stream
 from hilbert.stages.fit.config import ModelConfig
 from hilbert.stages.fit.dataset import Widths
-from hilbert.stages.fit.moe import MixtureOfExperts, Routed
+from hilbert.stages.fit.moe import MixtureOfExperts, Routed, as_one
 from hilbert.stages.fit.pooling import AttentivePooling
 from hilbert.stages.fit.standardise import Moments
+from hilbert.stages.fit.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +68,16 @@ class Hilbert(nn.Module):
     ----------
     audio, text : Moments
         Standardisation of the segment features of each modality.
-    n_classes : int
+    targets : sequence of Target
+        What is predicted; each has a mixture of experts of its own on the same embeddings.
     config : ModelConfig
     """
 
-    def __init__(self, audio: Moments, text: Moments, n_classes: int, config: ModelConfig) -> None:
+    def __init__(
+        self, audio: Moments, text: Moments, targets: Sequence[Target], config: ModelConfig
+    ) -> None:
         super().__init__()
+        self.targets = tuple(targets)
         self.widths = Widths(len(audio.mean), len(text.mean))
         self.project_audio = Projection(audio, config)
         self.project_text = Projection(text, config)
@@ -80,7 +86,11 @@ class Hilbert(nn.Module):
         self.pool_joint = _pooling(config)
         self.text_for_audio = _cross(config)
         self.audio_for_text = _cross(config)
-        self.classifier = MixtureOfExperts(3 * config.width, 2, n_classes, config)
+        first, *further = (
+            MixtureOfExperts(3 * config.width, 2, target, config) for target in targets
+        )
+        self.classifier = first
+        self.further = nn.ModuleList(further)
         # log of the inverse temperature, as CLIP starts it (Radford et al. 2021)
         self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
 
@@ -110,9 +120,14 @@ class Hilbert(nn.Module):
 
     def classify(self, embeddings: Embeddings) -> Routed:
         """Class scores from [audio; text; joint] (definition 7)."""
-        side_by_side = torch.cat([embeddings.audio, embeddings.text, embeddings.joint], 1)
-        routed: Routed = self.classifier(side_by_side, embeddings.present)
-        return routed
+        whole = torch.cat([embeddings.audio, embeddings.text, embeddings.joint], 1)
+        mixtures = (self.classifier, *self.further)
+        return as_one([mixture(whole, embeddings.present) for mixture in mixtures])
+
+    @property
+    def classifiers(self) -> nn.ModuleList:
+        """The mixtures of all targets, as one module."""
+        return nn.ModuleList([self.classifier, *self.further])
 
     def _joint(self, audio: Tensor, text: Tensor, batch: Batch) -> Tensor:
         """Joint embedding (definition 3), shape (n_documents, width)."""

@@ -1,11 +1,14 @@
 """Mixture-of-experts classifier."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hilbert.stages.fit.config import ModelConfig
+from hilbert.stages.fit.heads import link_of
+from hilbert.stages.fit.targets import Target
 
 
 class Routed(NamedTuple):
@@ -13,7 +16,8 @@ class Routed(NamedTuple):
 
     Attributes
     ----------
-    logits : Tensor of shape (n_documents, n_classes)
+    logits : Tensor of shape (n_documents, n_columns)
+        Class scores, of all questions side by side.
     gates : Tensor of shape (n_documents, n_experts)
         Weight given to each expert, sums to 1; 0 for experts not used.
     probabilities : Tensor of shape (n_documents, n_experts)
@@ -23,6 +27,18 @@ class Routed(NamedTuple):
     logits: Tensor
     gates: Tensor
     probabilities: Tensor
+
+
+def as_one(parts: Sequence[Routed]) -> Routed:
+    """What the mixtures of several targets say, as one mixture of all their experts.
+
+    Each target's experts share an equal part of the weight, so that the load-balancing loss of
+    the whole is the mean of theirs.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    logits, gates, probabilities = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+    return Routed(logits, gates / len(parts), probabilities / len(parts))
 
 
 def gate(scores: Tensor, top_k: int, dropped: Tensor | None = None) -> Tensor:
@@ -75,7 +91,7 @@ def load_balancing_loss(gates: Tensor, probabilities: Tensor) -> Tensor:
 
 
 class MixtureOfExperts(nn.Module):
-    """Experts over a document's embeddings, mixed by a router.
+    """Experts of one target over a document's embeddings, mixed by a router.
 
     Parameters
     ----------
@@ -83,18 +99,19 @@ class MixtureOfExperts(nn.Module):
         Of the embeddings of a document, all modalities side by side.
     n_flags : int
         Number of modalities, whose presence is told to the router.
-    n_classes : int
+    target : Target
     config : ModelConfig
     """
 
-    def __init__(self, width: int, n_flags: int, n_classes: int, config: ModelConfig) -> None:
+    def __init__(self, width: int, n_flags: int, target: Target, config: ModelConfig) -> None:
         super().__init__()
         self.top_k, self.expert_dropout = config.top_k, config.expert_dropout
         self.router = nn.Linear(width + n_flags, config.experts)
         self.experts = nn.ModuleList(
-            _expert(width, config.expert_width, n_classes, config.dropout)
+            _expert(width, config.expert_width, target.n_outputs, config.dropout)
             for _ in range(config.experts)
         )
+        self.link = link_of(target)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Routed:
         """Classify documents.
@@ -106,9 +123,10 @@ class MixtureOfExperts(nn.Module):
         """
         scores = self.router(torch.cat([embeddings, present.to(embeddings.dtype)], 1))
         gates = gate(scores, self.top_k, self._dropped(scores))
-        # (n_documents, n_experts, n_classes)
+        # (n_documents, n_experts, n_outputs)
         opinions = torch.stack([expert(embeddings) for expert in self.experts], 1)
-        return Routed((gates[..., None] * opinions).sum(1), gates, scores.softmax(1))
+        outputs = (gates[..., None] * opinions).sum(1)
+        return Routed(self.link(outputs), gates, scores.softmax(1))
 
     def _dropped(self, scores: Tensor) -> Tensor | None:
         """Experts left out of this training step, enough staying for `top_k`."""
@@ -119,7 +137,7 @@ class MixtureOfExperts(nn.Module):
         return (luck < self.expert_dropout).index_fill(0, spared, False)
 
 
-def _expert(width: int, hidden: int, n_classes: int, dropout: float) -> nn.Sequential:
+def _expert(width: int, hidden: int, n_outputs: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, n_classes)
+        nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, n_outputs)
     )

@@ -1,5 +1,6 @@
 """The sum that training minimises, term by term."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from hilbert.stages.fit.cka import MIN_PAIRS, cka_loss
 from hilbert.stages.fit.config import ObjectiveConfig
+from hilbert.stages.fit.heads import targets_loss
 from hilbert.stages.fit.information import club_information, gaussian_information
 from hilbert.stages.fit.losses import (
     balance_loss,
@@ -16,10 +18,10 @@ from hilbert.stages.fit.losses import (
     info_nce,
     information,
     similarities,
-    task_loss,
 )
 from hilbert.stages.fit.model import Embeddings
 from hilbert.stages.fit.moe import Routed, load_balancing_loss
+from hilbert.stages.fit.targets import Target
 
 ALIGNMENT = ("contrast", "cka", "balance")
 """Terms that need no label."""
@@ -47,14 +49,17 @@ class Objective:
     Attributes
     ----------
     config : ObjectiveConfig
-    class_weights : Tensor of shape (n_classes,)
-    log_prior : Tensor of shape (n_classes,)
+    targets : tuple of Target
+    class_weights : Tensor of shape (n_columns,)
+        Of the classes of all questions side by side.
+    log_prior : Tensor of shape (n_columns,)
         Log of the class frequencies in training, for the logit adjustment.
     mask_groups : bool
         See `losses.groups_are_masked`.
     """
 
     config: ObjectiveConfig
+    targets: tuple[Target, ...]
     class_weights: Tensor
     log_prior: Tensor
     mask_groups: bool
@@ -96,13 +101,18 @@ class Objective:
         Parameters
         ----------
         routed : Routed
-        labels : Tensor of shape (n_documents,), int64
+        labels : Tensor of shape (n_documents, n_questions), int64
             -1 where missing.
         """
         logits = routed.logits + self.config.logit_adjustment * self.log_prior
-        task = task_loss(logits, labels, self.class_weights, self.config.focal_gamma)
+        focus = self.config.focal_gamma
+        task = targets_loss(logits, labels, self.targets, self.class_weights, focus)
         load = load_balancing_loss(routed.gates, routed.probabilities)
         return {"task": task, "load": self.config.load_weight * load}
+
+    def held_out(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss by which early stopping judges: the task's, neither adjusted nor focused."""
+        return targets_loss(logits, labels, self.targets, self.class_weights)
 
     @property
     def _is_direct(self) -> bool:
@@ -145,20 +155,33 @@ class Objective:
 
 
 def make_objective(
-    labels: Tensor, groups: Tensor, n_classes: int, config: ObjectiveConfig
+    labels: Tensor, groups: Tensor, targets: Sequence[Target], config: ObjectiveConfig
 ) -> Objective:
     """Objective with the class weights and the masking rule that the training documents call for.
 
     Parameters
     ----------
-    labels, groups : Tensor of shape (n_training,), int64
-        Of the training documents only.
+    labels : Tensor of shape (n_training, n_questions), int64
+        Of the training documents only, -1 where missing.
+    groups : Tensor of shape (n_training,), int64
+    targets : sequence of Target
+    config : ObjectiveConfig
     """
+    widths = [width for target in targets for width in target.widths]
+    found = [
+        _frequencies(own, n_classes, config.class_balance)
+        for own, n_classes in zip(labels.unbind(1), widths, strict=True)
+    ]
+    weights, log_prior = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Objective(config, tuple(targets), weights, log_prior, groups_are_masked(groups))
+
+
+def _frequencies(labels: Tensor, n_classes: int, beta: float) -> tuple[Tensor, Tensor]:
+    """Weights and log frequencies of the classes of one question, each of shape (n_classes,)."""
     counts = torch.bincount(labels[labels >= 0], minlength=n_classes)
     # a class without any document keeps a finite prior; its weight is 0 anyway
     log_prior = (counts.clamp(min=1) / counts.sum().clamp(min=1)).log()
-    weights = effective_number_weights(counts, config.class_balance)
-    return Objective(config, weights, log_prior, groups_are_masked(groups))
+    return effective_number_weights(counts, beta), log_prior
 
 
 def _contrast(pair: Pair, log_scale: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_curve
 from hilbert.stages.fit.intervals import interval_of
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.truth import has_class
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -80,7 +81,7 @@ def operating_points(
 
     Parameters
     ----------
-    labels : int64 array of shape (n_documents,)
+    labels : int64 array of shape (n_documents,), or (n_documents, n_labels)
     classes : sequence of str
     folds : sequence of Fold
     probabilities : sequence of float64 arrays of shape (n_test, n_classes)
@@ -92,9 +93,10 @@ def operating_points(
     whole = np.concatenate([np.ones((1, len(labels))), weights])
     found: dict[str, dict[str, OperatingPoint]] = {}
     for k, name in enumerate(classes):
-        chosen = [_chosen(labels, part, k) for part in inner]
+        truth = has_class(labels, k)
+        chosen = [_chosen(truth, part, k) for part in inner]
         points = {
-            rule: _measure(labels == k, folds, [p[:, k] for p in probabilities], thresholds, whole)
+            rule: _measure(truth, folds, [p[:, k] for p in probabilities], thresholds, whole)
             for rule in RULES
             if any(thresholds := [c.get(rule) for c in chosen])
         }
@@ -103,10 +105,10 @@ def operating_points(
     return found
 
 
-def _chosen(labels: Labels, inner: Inner | None, k: int) -> Mapping[str, float]:
+def _chosen(truth: NDArray[np.bool_], inner: Inner | None, k: int) -> Mapping[str, float]:
     if inner is None:
         return {}
-    return choose_thresholds(labels[inner.documents] == k, inner.probabilities[:, k])
+    return choose_thresholds(truth[inner.documents], inner.probabilities[:, k])
 
 
 def _measure(

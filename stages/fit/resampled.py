@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hilbert.stages.fit.config import Kind
 from hilbert.stages.fit.intervals import interval_of, macro_auc, nan_mean
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.truth import has_class, median_class
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -25,23 +27,26 @@ def score_intervals(
     probabilities: Sequence[Scores],
     repeats: Repeats,
     weights: Scores,
+    kind: Kind = "classes",
 ) -> dict[str, Interval]:
     """95 % intervals by bootstrap over groups, the refits fixed.
 
     Parameters
     ----------
-    labels : int64 array of shape (n_documents,)
+    labels : int64 array of shape (n_documents,), or (n_documents, n_labels)
     folds : sequence of Fold
     probabilities : sequence of float64 arrays of shape (n_test, n_classes)
     repeats : sequence of (int64 array, float64 array)
         The same predictions, repeat by repeat.
     weights : float64 array of shape (n_resamples, n_documents)
+    kind : {"classes", "ordinal", "multilabel"}
 
     Returns
     -------
     dict of str to (low, high)
         Of ``auc_macro`` and ``auprc_macro``, means over folds; of ``balanced_accuracy``,
-        ``macro_f1``, ``mcc`` and ``brier``, means over repeats.
+        ``macro_f1``, ``mcc`` and ``brier``, means over repeats, and of an ordinal target
+        ``kappa`` and ``mae``.
     """
 
     def by_fold(score: Callable[[Labels, Scores, Scores], Scores]) -> Interval:
@@ -51,7 +56,7 @@ def score_intervals(
         ]
         return interval_of(nan_mean(np.stack(parts), 0))
 
-    by_repeat = [_decided(labels[tested], p, weights[:, tested]) for tested, p in repeats]
+    by_repeat = [_decided(labels[tested], p, weights[:, tested], kind) for tested, p in repeats]
     return {
         "auc_macro": by_fold(macro_auc),
         "auprc_macro": by_fold(macro_auprc),
@@ -64,7 +69,9 @@ def score_intervals(
 
 def macro_auprc(labels: Labels, scores: Scores, weights: Scores) -> Scores:
     """Macro one-vs-rest average precision, shape (n_resamples,); NaN as for `macro_auc`."""
-    by_class = [weighted_auprc(labels == k, scores[:, k], weights) for k in range(scores.shape[1])]
+    by_class = [
+        weighted_auprc(has_class(labels, k), scores[:, k], weights) for k in range(scores.shape[1])
+    ]
     return nan_mean(np.stack(by_class), 0)
 
 
@@ -100,8 +107,12 @@ def confusions(labels: Labels, decided: Labels, n_classes: int, weights: Scores)
     return tables
 
 
-def _decided(labels: Labels, probabilities: Scores, weights: Scores) -> dict[str, Scores]:
+def _decided(
+    labels: Labels, probabilities: Scores, weights: Scores, kind: Kind = "classes"
+) -> dict[str, Scores]:
     """Scores of decisions and the Brier score, each of shape (n_resamples,)."""
+    if kind == "multilabel":
+        return _decided_by_label(labels, probabilities, weights)
     n_classes = probabilities.shape[1]
     tables = confusions(labels, probabilities.argmax(1), n_classes, weights)
     right = np.diagonal(tables, axis1=1, axis2=2)
@@ -115,7 +126,52 @@ def _decided(labels: Labels, probabilities: Scores, weights: Scores) -> dict[str
         "macro_f1": nan_mean(f1, 1),
         "mcc": _mcc(right, true, called),
         "brier": weights @ distances / np.maximum(weights.sum(1), 1e-12),
+        **(_in_order(labels, probabilities, weights) if kind == "ordinal" else {}),
     }
+
+
+def _in_order(labels: Labels, probabilities: Scores, weights: Scores) -> dict[str, Scores]:
+    """Scores of the median class of an ordinal target."""
+    middle = median_class(probabilities)
+    return ordered_scores(confusions(labels, middle, probabilities.shape[1], weights))
+
+
+def _decided_by_label(labels: Labels, probabilities: Scores, weights: Scores) -> dict[str, Scores]:
+    """The same of whether a document has each label, mean over the labels."""
+    parts = []
+    for truth, p in zip(labels.T, probabilities.T, strict=True):
+        own = _decided(truth, np.stack([1 - p, p], axis=1), weights, "classes")
+        tables = confusions(truth, np.asarray(p > 0.5, dtype=np.int64), 2, weights)
+        found, wrong = tables[:, 1, 1], tables[:, 0, 1] + tables[:, 1, 0]
+        f1 = 2 * found / np.maximum(2 * found + wrong, 1e-12)
+        parts.append({**own, "macro_f1": f1})
+    return {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+
+
+def ordered_scores(tables: Scores) -> dict[str, Scores]:
+    """Kappa with quadratic weights and the mean absolute error of classes that have an order.
+
+    Parameters
+    ----------
+    tables : float64 array of shape (n_resamples, n_classes, n_classes)
+        Confusion matrices, true classes in rows, the classes in their order.
+
+    Returns
+    -------
+    dict of str to float64 array of shape (n_resamples,)
+        Kappa is 0 where all is, and is called, one class.
+
+    References
+    ----------
+    Cohen, Weighted kappa, Psychological Bulletin 70 (1968).
+    """
+    steps = np.abs(np.subtract.outer(np.arange(tables.shape[1]), np.arange(tables.shape[1])))
+    n = np.maximum(tables.sum((1, 2)), 1e-12)
+    by_chance = tables.sum(2)[:, :, None] * tables.sum(1)[:, None, :] / n[:, None, None]
+    found = (tables * steps**2).sum((1, 2))
+    expected = (by_chance * steps**2).sum((1, 2))
+    kappa = np.where(expected > 0, 1 - found / np.maximum(expected, 1e-12), 0.0)
+    return {"kappa": kappa, "mae": (tables * steps).sum((1, 2)) / n}
 
 
 def _mcc(right: Scores, true: Scores, called: Scores) -> Scores:

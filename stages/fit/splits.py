@@ -82,7 +82,9 @@ def check_labels(documents: DocumentSet) -> dict[int, set[str]]:
     counts = Counter(documents.labels.tolist())
     found = [k for k in range(documents.n_classes) if counts[k]]
     if len(found) < 2:
-        raise FitError(f"the target needs two classes with documents, it has {len(found)}.")
+        named = f"the target {documents.target}" if documents.target else "the target"
+        only = f", {documents.classes[found[0]]}, in all of its documents" if found else ""
+        raise FitError(f"{named} needs two classes with documents, it has {len(found)}{only}.")
     groups = {k: _groups_of(documents, k) for k in found}
     for k in found:
         _check_class(documents, k, counts[k], len(groups[k]))
@@ -131,9 +133,25 @@ def folds_digest(folds: Sequence[Fold], ids: Sequence[str]) -> str:
 
 
 def inner_splits(
-    labels: NDArray[np.int64], groups: Sequence[str], train: Index, n_parts: int, seed: int
+    labels: NDArray[np.int64],
+    groups: Sequence[str],
+    train: Index,
+    n_parts: int,
+    seed: int,
+    answers: NDArray[np.int64] | None = None,
 ) -> list[tuple[Index, Index]]:
     """Stratified group splits of the training documents, to choose an option by.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n_documents,)
+        By what documents are dealt out; -1 where missing.
+    groups : sequence of str
+        One a document.
+    train : int64 array
+    n_parts, seed : int
+    answers : int64 array of shape (n_documents, n_questions), optional
+        Labels of which a fitted part must lack none; `labels` by default.
 
     Returns
     -------
@@ -149,8 +167,13 @@ def inner_splits(
         return []
     parts = _full_split(labels[known], names[known], n_parts, (seed,))
     splits = [(np.delete(known, part), known[part]) for part in parts]
-    n_classes = len(np.unique(labels[known]))
-    return [s for s in splits if len(np.unique(labels[s[0]])) == n_classes]
+    asked = labels[:, None] if answers is None else answers
+    return [s for s in splits if _n_classes(asked[s[0]]) == _n_classes(asked[known])]
+
+
+def _n_classes(answers: NDArray[np.int64]) -> int:
+    """How many classes of all questions have a document."""
+    return sum(len(np.unique(labels[labels != MISSING])) for labels in answers.T)
 
 
 def _most_parts(labels: NDArray[np.int64], groups: NDArray[np.object_]) -> int:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.targets import Asked
+from hilbert.stages.fit.truth import has_class
 from hilbert.store.errors import FitError
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def subgroup_scores(
     probabilities: Mapping[str, Sequence[Scores]],
     values: Sequence[str | None],
     *,
+    asked: Asked | None = None,
     pooled: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Scores of every model on the documents of each value.
@@ -66,6 +69,8 @@ def subgroup_scores(
         Model name to its predictions, one a fold.
     values : sequence of (str or None)
         One a document.
+    asked : Asked, optional
+        The target; by default the first.
     pooled : bool
         As for `evaluate`.
 
@@ -74,16 +79,18 @@ def subgroup_scores(
     dict
         Value to its numbers of documents and groups that were tested, and the models' scores.
     """
+    asked = documents.asked[0] if asked is None else asked
     own = np.array([EMPTY if value is None else value for value in values], dtype=object)
     tested = np.unique(np.concatenate([fold.test for fold in folds]))
     return {
-        value: _scores(documents, folds, probabilities, tested, own == value, pooled)
+        value: _scores(documents, asked, folds, probabilities, tested, own == value, pooled)
         for value in sorted(set(own[tested]))
     }
 
 
 def _scores(
     documents: DocumentSet,
+    asked: Asked,
     folds: Sequence[Fold],
     probabilities: Mapping[str, Sequence[Scores]],
     tested: NDArray[np.int64],
@@ -92,20 +99,24 @@ def _scores(
 ) -> dict[str, Any]:
     index = tested[inside[tested]]
     models = {
-        name: _evaluate(documents, folds, parts, inside, pooled)
+        name: _evaluate(documents, asked, folds, parts, inside, pooled)
         for name, parts in probabilities.items()
     }
-    counts = np.bincount(documents.labels[index], minlength=documents.n_classes)
+    counts = {
+        name: int(has_class(asked.labels[index], k).sum())
+        for k, name in enumerate(asked.target.classes)
+    }
     return {
         "documents": len(index),
         "groups": len({documents.groups[i] for i in index}),
-        "documents_by_class": dict(zip(documents.classes, counts.tolist(), strict=True)),
+        "documents_by_class": counts,
         "models": {n: {s: getattr(m, s) for s in SHOWN} for n, m in models.items()},
     }
 
 
 def _evaluate(
     documents: DocumentSet,
+    asked: Asked,
     folds: Sequence[Fold],
     probabilities: Sequence[Scores],
     inside: NDArray[np.bool_],
@@ -120,10 +131,11 @@ def _evaluate(
         if inside[fold.test].any()
     ]  # fmt: skip
     return evaluate(
-        documents.labels,
+        asked.labels,
         documents.groups,
-        documents.classes,
+        asked.target.classes,
         [fold for fold, _ in kept],
         [p for _, p in kept],
+        kind=asked.target.kind,
         pooled=pooled,
     )

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
-from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.linear import LinearExperts, fit_linear
+from hilbert.stages.fit.dataset import MISSING, DocumentSet
 from hilbert.stages.fit.loop import History, make_task, run_phases
 from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
@@ -23,6 +22,7 @@ from hilbert.stages.fit.schedule import (
     n_networks,
     n_trials,
 )
+from hilbert.stages.fit.side_by_side import fit_linears, mix_all
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.standardise import segment_moments
 from hilbert.stages.fit.trained import Curves, TrainedModel
@@ -78,8 +78,8 @@ def train_hilbert(
         trials = _try_epochs(documents, train, config, seed, (least, most))
         epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
         peaks = config.model.peaks
-        expert, said = fit_linear(documents, train, seed, peaks) if config.linear else (None, None)
-        mixing, inner = _mix(documents, trials, expert, said)
+        expert, said = fit_linears(documents, train, seed, peaks) if config.linear else (None, None)
+        mixing, inner = mix_all(documents, trials.said, expert, said, _mix)
         for member in range(n_averaged):
             network, history = _train_one(
                 documents, (train, NOTHING), config, (seed, member), (epochs, epochs)
@@ -90,7 +90,7 @@ def train_hilbert(
                 progress(member + 1, n_averaged)
     watched = (trials.curves,) if trials.curves else ()
     return TrainedModel(
-        tuple(networks), documents.classes, config, (*curves, *watched), expert, mixing, inner
+        tuple(networks), documents.targets, config, (*curves, *watched), expert, mixing, inner
     )
 
 
@@ -104,7 +104,7 @@ class Trials:
         Mean of each term over the trials; empty without any.
     best : int
         Epochs after which the held-out loss was lowest.
-    said : float64 array of shape (n_documents, n_classes)
+    said : float64 array of shape (n_documents, n_columns)
         Log probabilities after `best` epochs, NaN for documents that were not held out.
     """
 
@@ -133,10 +133,12 @@ def _try_epochs(
     limits: tuple[int, int],
 ) -> Trials:
     """Train one network for each inner split and watch what it did not see."""
-    said = np.full((documents.n_documents, documents.n_classes), np.nan)
+    said = np.full((documents.n_documents, documents.n_columns), np.nan)
     if not config.patience:
         return Trials({}, 0, said)
-    splits = inner_splits(documents.labels, documents.groups, train, config.inner_parts, seed)
+    splits = inner_splits(
+        documents.strata, documents.groups, train, config.inner_parts, seed, documents.answers
+    )
     splits = splits[: n_trials(len(train), config)]
     least, most = (-(-n // ANNEALING) for n in limits)
     names = np.asarray(documents.groups, dtype=object)
@@ -168,23 +170,18 @@ def _mean_curves(curves: list[Curves]) -> Curves:
 
 
 def _mix(
-    documents: DocumentSet,
-    trials: Trials,
-    expert: LinearExperts | None,
-    said: NDArray[np.float64] | None,
+    documents: DocumentSet, said: NDArray[np.float64], linear: NDArray[np.float64] | None
 ) -> tuple[Mixing, Inner | None]:
     """The mixing by the documents of which networks and linear expert spoke unseen, and of those
-    what it makes."""
-    has_linear = expert is not None and said is not None
-    linear = said if has_linear else None
-    known = np.isfinite(trials.said).all(1)
+    what it makes; for one question."""
+    known = np.isfinite(said).all(1) & (documents.labels != MISSING)
     if linear is not None:
         known &= np.isfinite(linear).all(1)
     if not known.any():
-        return even_mixing(documents.n_classes, has_linear=has_linear), None
+        return even_mixing(documents.n_classes, has_linear=linear is not None), None
     spoken = None if linear is None else linear[known]
-    mixing = fit_mixing(trials.said[known], spoken, documents.labels[known])
-    probabilities = mixing.probabilities(trials.said[known], spoken)
+    mixing = fit_mixing(said[known], spoken, documents.labels[known])
+    probabilities = mixing.probabilities(said[known], spoken)
     return mixing, Inner(np.flatnonzero(known), probabilities)
 
 
@@ -202,5 +199,5 @@ def _train_one(
     task = make_task(documents, parts, config, state)
     audio = segment_moments(documents, task.fitted, "audio")
     text = segment_moments(documents, task.fitted, "text")
-    network = Hilbert(audio, text, documents.n_classes, config.model).to(config.device)
+    network = Hilbert(audio, text, documents.targets, config.model).to(config.device)
     return network, run_phases(network, task, epochs, least)

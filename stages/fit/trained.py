@@ -12,11 +12,14 @@ from torch import Tensor
 from hilbert.stages.fit.batches import Batch, bounded_batches, collate
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet, Widths
-from hilbert.stages.fit.linear import LinearExperts, linear_experts
+from hilbert.stages.fit.heads import class_probabilities
+from hilbert.stages.fit.linear import LinearExperts
 from hilbert.stages.fit.mixing import Mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.results import Inner
+from hilbert.stages.fit.side_by_side import ExpertsByQuestion, Mixings, experts_of, mixings
 from hilbert.stages.fit.standardise import Moments
+from hilbert.stages.fit.targets import Target
 from hilbert.store.errors import FitError
 from hilbert.store.types import MODALITIES
 
@@ -35,14 +38,14 @@ class TrainedModel:
     ----------
     networks : tuple of Hilbert
         Standardisation is part of each.
-    classes : tuple of str
+    targets : tuple of Target
     config : TrainConfig
     curves : tuple of dict
         Losses by epoch: one dict a network, then the mean of the trials that chose the number
         of epochs. Empty for a model read from a file.
-    expert : LinearExperts, optional
-        Linear experts beside the networks.
-    mixing : Mixing, optional
+    expert : LinearExperts or ExpertsByQuestion, optional
+        Linear experts beside the networks; of each question where there are several.
+    mixing : Mixing or Mixings, optional
         How the networks' mean and the linear expert are mixed; without it the networks' mean
         is taken.
     inner : Inner, optional
@@ -51,15 +54,17 @@ class TrainedModel:
     """
 
     networks: tuple[Hilbert, ...]
-    classes: tuple[str, ...]
+    targets: tuple[Target, ...]
     config: TrainConfig
     curves: tuple[Curves, ...] = ()
-    expert: LinearExperts | None = None
-    mixing: Mixing | None = None
+    expert: LinearExperts | ExpertsByQuestion | None = None
+    mixing: Mixing | Mixings | None = None
     inner: Inner | None = None
 
     def predict_proba(self, documents: DocumentSet) -> NDArray[np.float64]:
-        """Class probabilities of shape (n_documents, n_classes); rows sum to 1.
+        """Class probabilities of shape (n_documents, n_columns).
+
+        Those of all questions side by side; the ones of each question sum to 1.
 
         Raises
         ------
@@ -93,18 +98,17 @@ class TrainedModel:
     def state(self) -> dict[str, Tensor]:
         """Every tensor, for safetensors.
 
-        Named ``<network>.<tensor>``, ``linear.<expert>.<tensor>`` and ``mixing.<tensor>``.
+        Named ``<network>.<tensor>``, ``linear.<expert>.<tensor>`` and ``mixing.<tensor>``;
+        with several questions ``linear.<question>.…`` and ``mixing.<question>.…``.
         """
         state = {
             f"{i}.{name}": tensor.detach().cpu().contiguous().clone()
             for i, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
-        if self.expert is not None:
-            state |= {f"linear.{name}": tensor for name, tensor in self.expert.state().items()}
-        if self.mixing is not None:
-            state["mixing.weights"] = torch.from_numpy(self.mixing.weights)
-            state["mixing.offset"] = torch.from_numpy(self.mixing.offset)
+        for part, learned in (("linear", self.expert), ("mixing", self.mixing)):
+            if learned is not None:
+                state |= {f"{part}.{name}": t for name, t in learned.state().items()}
         return state
 
     def _apply(
@@ -123,7 +127,7 @@ class TrainedModel:
 
 
 def from_state(
-    state: Mapping[str, Tensor], classes: Sequence[str], config: TrainConfig
+    state: Mapping[str, Tensor], targets: Sequence[Target], config: TrainConfig
 ) -> TrainedModel:
     """The model whose `TrainedModel.state` this is.
 
@@ -136,27 +140,25 @@ def from_state(
     for i in range(config.seeds_averaged or 1):
         own = {k.removeprefix(f"{i}."): v for k, v in state.items() if k.startswith(f"{i}.")}
         try:
-            networks.append(_network(own, len(classes), config))
+            networks.append(_network(own, targets, config))
         except (KeyError, RuntimeError) as error:
             raise FitError(
                 f"the weights of network {i} do not fit the saved options. "
                 "Restore the run directory, or fit again."
             ) from error
+    widths = tuple(width for target in targets for width in target.widths)
     return TrainedModel(
-        tuple(networks), tuple(classes), config, expert=_expert(state), mixing=_mixing(state)
+        tuple(networks),
+        tuple(targets),
+        config,
+        expert=experts_of(_below(state, "linear"), widths),
+        mixing=mixings(_below(state, "mixing"), len(widths)),
     )
 
 
-def _expert(state: Mapping[str, Tensor]) -> LinearExperts | None:
-    """The linear experts of a state, if it has any."""
-    own = {k.removeprefix("linear."): v for k, v in state.items() if k.startswith("linear.")}
-    return linear_experts(own) if own else None
-
-
-def _mixing(state: Mapping[str, Tensor]) -> Mixing | None:
-    if "mixing.weights" not in state:
-        return None
-    return Mixing(state["mixing.weights"].numpy(), state["mixing.offset"].numpy())
+def _below(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    """The tensors of a part, by their names inside it."""
+    return {k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")}
 
 
 def check_widths(documents: DocumentSet, widths: Widths) -> None:
@@ -183,11 +185,11 @@ def inference(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _network(state: dict[str, Tensor], n_classes: int, config: TrainConfig) -> Hilbert:
+def _network(state: dict[str, Tensor], targets: Sequence[Target], config: TrainConfig) -> Hilbert:
     moments = [
         Moments(*(state[f"project_{m}.{n}"].numpy() for n in Moments._fields)) for m in MODALITIES
     ]
-    network = Hilbert(moments[0], moments[1], n_classes, config.model)
+    network = Hilbert(moments[0], moments[1], targets, config.model)
     network.load_state_dict(state)
     return network.to(config.device)
 
@@ -195,7 +197,7 @@ def _network(state: dict[str, Tensor], n_classes: int, config: TrainConfig) -> H
 def _probabilities(network: Hilbert, batch: Batch) -> Tensor:
     _, routed = network(batch)
     # float64, so that rows sum to 1 in a file as well
-    probabilities: Tensor = routed.logits.double().softmax(1)
+    probabilities: Tensor = class_probabilities(routed.logits.double(), network.targets)
     return probabilities
 
 

@@ -63,18 +63,23 @@ class TunedHilbert:
         FitError
             If Optuna is not installed.
         """
-        splits = inner_splits(documents.labels, documents.groups, train, INNER_PARTS, seed)
+        splits = inner_splits(
+            documents.strata, documents.groups, train, INNER_PARTS, seed, documents.answers
+        )
         if not splits:
             return self.config
         # one network a trial: averaging several helps all options alike
         quick = replace(self.config, seeds_averaged=1)
+        asked = documents.asked[0]
 
         def score(config: TrainConfig) -> float:
             parts = [
                 auc_by_class(
-                    documents.labels[held],
-                    train_hilbert(documents, fitted, config, seed=seed).predict_proba(
-                        documents.take(held)
+                    asked.labels[held],
+                    asked.scores(
+                        train_hilbert(documents, fitted, config, seed=seed).predict_proba(
+                            documents.take(held)
+                        )
                     ),
                 )
                 for fitted, held in splits

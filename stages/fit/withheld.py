@@ -13,7 +13,7 @@ from hilbert.store.types import MODALITIES, Modality
 
 Scores = NDArray[np.float64]
 Withheld = Mapping[Modality, Scores]
-"""By the modality that was withheld: probabilities of shape (n_documents, n_classes), NaN for a
+"""By the modality that was withheld: probabilities of shape (n_documents, n_columns), NaN for a
 document that does not have both."""
 
 
@@ -36,7 +36,7 @@ def predict_withheld(model: TrainedModel, documents: DocumentSet) -> Withheld:
     both = np.flatnonzero(has_both(documents))
     found: dict[Modality, Scores] = {}
     for modality in MODALITIES:
-        found[modality] = np.full((documents.n_documents, documents.n_classes), np.nan)
+        found[modality] = np.full((documents.n_documents, documents.n_columns), np.nan)
         if len(both):
             found[modality][both] = model.predict_proba(without(documents.take(both), modality))
     return found
@@ -51,7 +51,7 @@ def of_both(
     ----------
     documents : DocumentSet
     folds : sequence of Fold
-    parts : sequence of float64 arrays of shape (n_test, n_classes)
+    parts : sequence of float64 arrays of shape (n_test, n_columns)
 
     Returns
     -------

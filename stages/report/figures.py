@@ -30,7 +30,8 @@ def draw_roc(
     ----------
     path : Path
         PNG to write.
-    labels : int64 array of shape (n_documents,)
+    labels : int64 array of shape (n_documents,), or (n_documents, n_labels)
+        Classes, or of a target of many labels a matrix of 0 and 1.
     probabilities : float64 array of shape (n_documents, n_classes)
         Out-of-fold, averaged over the repeats.
     classes : sequence of str
@@ -43,10 +44,11 @@ def draw_roc(
     """
     figure, axes = new_figure(5.2, 4.6, title)
     axes.plot([0, 1], [0, 1], color=GRID, linestyle="--", linewidth=1)
-    shown = [1] if len(classes) == 2 else range(len(classes))
+    # of two classes the second tells all; of two labels each stands for itself
+    shown = [1] if len(classes) == 2 and labels.ndim == 1 else range(len(classes))
     curves, names = [], []
     for code in shown:
-        positive = labels == code
+        positive = labels == code if labels.ndim == 1 else labels[:, code] == 1
         if positive.all() or not positive.any():
             continue
         false, true, _ = roc_curve(positive, probabilities[:, code])

@@ -16,52 +16,65 @@ img { max-width: 100%; } .verdict { font-size: 1.1rem; } code { word-break: brea
 """
 
 
-class Words(NamedTuple):
-    """Sentences and a table that are drawn from ``run.json``.
+class Section(NamedTuple):
+    """What is told of one target.
 
     Attributes
     ----------
-    findings : sequence of str
-        They stand below the verdict.
+    target : str
+    verdict, classes : str
+        Sentences.
+    heads : mapping of str to str
+        Heads of the columns of the scores, by the names of the scores.
+    models : mapping
+        Scores by model.
     details : sequence of str
         They stand below the scores.
     differences : sequence of tuples of str
         Models, difference, interval and p-value.
+    figures : sequence of Path
+        Pictures to show; they are put into the page.
     """
 
-    findings: Sequence[str]
+    target: str
+    verdict: str
+    classes: str
+    heads: Mapping[str, str]
+    models: Mapping[str, Mapping[str, Any]]
     details: Sequence[str]
     differences: Sequence[tuple[str, ...]]
+    figures: Sequence[Path]
 
 
-def make_page(run: Mapping[str, Any], figures: Sequence[Path], words: Words) -> str:
+def make_page(
+    run: Mapping[str, Any],
+    findings: Sequence[str],
+    sections: Sequence[Section],
+    figures: Sequence[Path],
+) -> str:
     """HTML of a run.
 
     Parameters
     ----------
     run : mapping
         Content of its ``run.json``.
+    findings : sequence of str
+        They stand below the verdict.
+    sections : sequence of Section
+        One a target.
     figures : sequence of Path
-        Pictures to show; they are put into the page.
-    words : Words
+        Pictures of all targets together.
     """
-    target = escape(str(run["target"]))
+    title = escape(str(run["target"]))
     parts = [
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{target}</title>",
-        f"<style>{_STYLE}</style><h1>{target}</h1>",
-        f"<p class='verdict'>{escape(str(run['verdict']['sentence']))}</p>",
-        *(f"<p>{escape(sentence)}</p>" for sentence in words.findings),
-        f"<p>{run['documents']} documents, {run['groups']} groups, {run['folds']} folds."
-        f" {escape(_classes(run))}</p>",
-        "<h2>Scores</h2>",
-        _table(_SCORES, (_scores(name, found) for name, found in run["models"].items())),
-        *(f"<p>{escape(note)}</p>" for note in (*words.details, *_notes(run))),
-        *(
-            ("<h2>Differences</h2>", _table(_DIFFERENCES, words.differences))
-            if words.differences
-            else ()
-        ),
-        "<h2>Figures</h2>",
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>",
+        f"<style>{_STYLE}</style><h1>{title}</h1>",
+        *(_verdict(section, named=len(sections) > 1) for section in sections),
+        *(f"<p>{escape(sentence)}</p>" for sentence in findings),
+        f"<p>{run['documents']} documents, {run['groups']} groups, {run['folds']} folds.</p>",
+        *(part for section in sections for part in _section(section, named=len(sections) > 1)),
+        *(f"<p>{escape(note)}</p>" for note in _notes(run)),
+        "<h2>Training</h2>",
         *(_figure(path) for path in figures),
         "<h2>What it was made of</h2>",
         _table(("", ""), _origin(run)),
@@ -70,23 +83,32 @@ def make_page(run: Mapping[str, Any], figures: Sequence[Path], words: Words) -> 
     return "\n".join(parts) + "\n"
 
 
+def _verdict(section: Section, *, named: bool) -> str:
+    name = f"{section.target}: " if named else ""
+    return f"<p class='verdict'>{escape(name + section.verdict)}</p>"
+
+
+def _section(section: Section, *, named: bool) -> Iterable[str]:
+    of = f" of {escape(section.target)}" if named else ""
+    heads = ("model", *section.heads.values())
+    yield f"<h2>Scores{of}</h2><p>{escape(section.classes)}</p>"
+    yield _table(heads, (_scores(n, s, section.heads) for n, s in section.models.items()))
+    yield from (f"<p>{escape(note)}</p>" for note in section.details)
+    if section.differences:
+        yield f"<h2>Differences{of}</h2>"
+        yield _table(_DIFFERENCES, section.differences)
+    yield f"<h2>Figures{of}</h2>"
+    yield from (_figure(path) for path in section.figures)
+
+
 _DIFFERENCES = ("macro AUC", "difference", "95 % interval", "p")
-_SCORES = ("model", "macro AUC [95 %]", "balanced accuracy", "AUPRC", "prevalence")
 
 
-def _scores(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _scores(name: str, found: Mapping[str, Any], heads: Mapping[str, str]) -> tuple[str, ...]:
+    """A row of the table of scores; the AUC, by which models are compared, with its interval."""
     low, high = found["auc_macro_ci"]
-    return (
-        name,
-        f"{_number(found['auc_macro'])} [{_number(low)}, {_number(high)}]",
-        _number(found["balanced_accuracy"]),
-        _number(found["auprc_macro"]),
-        _number(found["prevalence_macro"]),
-    )
-
-
-def _classes(run: Mapping[str, Any]) -> str:
-    return "Classes: " + ", ".join(f"{k} {n}" for k, n in run["documents_by_class"].items()) + "."
+    intervals = {"auc_macro": f" [{_number(low)}, {_number(high)}]"}
+    return (name, *(_number(found[score]) + intervals.get(score, "") for score in heads))
 
 
 def _notes(run: Mapping[str, Any]) -> Iterable[str]:

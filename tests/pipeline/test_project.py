@@ -23,7 +23,13 @@ from hilbert.stages.extract.encoders.base import (
     Pooling,
 )
 from hilbert.stages.extract.segment import SegmentConfig
-from hilbert.stages.fit.config import ModelConfig, ObjectiveConfig, SplitConfig, TrainConfig
+from hilbert.stages.fit.config import (
+    ModelConfig,
+    ObjectiveConfig,
+    SplitConfig,
+    TargetConfig,
+    TrainConfig,
+)
 from hilbert.store.errors import ProjectError
 
 KEYS = dotted_keys(Project)
@@ -45,6 +51,16 @@ PROJECTS = st.builds(
         max_size=3,
     ).map(tuple),
     segments=st.builds(SegmentConfig, window_s=st.floats(0.1, 30), max_words=st.integers(1, 99)),
+    kinds=st.lists(
+        st.builds(
+            TargetConfig,
+            column=NAMES,
+            target_kind=st.just("ordinal"),
+            classes=st.lists(TEXTS, unique=True, max_size=3).map(tuple),
+        ),
+        unique_by=lambda config: config.column,
+        max_size=2,
+    ).map(tuple),
     splits=st.builds(SplitConfig, folds=st.integers(2, 9), seed=st.integers(0, 2**40)),
     train=st.builds(
         TrainConfig,
@@ -86,7 +102,8 @@ class TestWriting:
         assert load(folder, uncomment(text)) == expected
 
     def test_every_option_stands_in_the_file_with_its_docstring(self) -> None:
-        text = render(Project(encoders=(EncoderChoice("whisper"),)))
+        kinds = (TargetConfig("mood"),)
+        text = render(Project(encoders=(EncoderChoice("whisper"),), kinds=kinds))
         for key in KEYS:
             assert re.search(rf"(?m)^(#|# |){key.rsplit('.', 1)[-1]} = ", text), key
         for section in sections(Project):

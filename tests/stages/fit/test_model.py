@@ -34,7 +34,7 @@ def documents() -> DocumentSet:
 def network(documents: DocumentSet) -> Hilbert:
     torch.manual_seed(0)
     moments = [segment_moments(documents, EVERYONE, m) for m in ("audio", "text")]
-    network = Hilbert(moments[0], moments[1], 2, SMALL)
+    network = Hilbert(moments[0], moments[1], documents.targets, SMALL)
     for name, parameter in network.named_parameters():
         if "score" in name:  # weights that start at zero would hide a broken mask
             torch.nn.init.normal_(parameter)

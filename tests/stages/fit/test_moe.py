@@ -5,6 +5,9 @@ import torch
 
 from hilbert.stages.fit.config import ModelConfig
 from hilbert.stages.fit.moe import MixtureOfExperts, gate, load_balancing_loss
+from hilbert.stages.fit.targets import Target
+
+TWO = Target("y", "classes", ("a", "b"))
 
 
 def test_dense_gate_is_the_softmax_and_top_k_keeps_the_best() -> None:
@@ -39,7 +42,7 @@ def test_load_balancing_of_one_expert_a_document_is_the_switch_loss() -> None:
 
 def test_expert_dropout_spares_at_least_one_expert() -> None:
     config = ModelConfig(experts=3, expert_dropout=0.99)
-    mixture = MixtureOfExperts(4, 2, 2, config).train()
+    mixture = MixtureOfExperts(4, 2, TWO, config).train()
     for _ in range(20):
         routed = mixture(torch.randn(5, 4), torch.ones(5, 2, dtype=torch.bool))
         assert torch.isfinite(routed.logits).all()
@@ -47,7 +50,7 @@ def test_expert_dropout_spares_at_least_one_expert() -> None:
 
 
 def test_the_router_is_told_which_modality_is_missing() -> None:
-    mixture = MixtureOfExperts(4, 2, 2, ModelConfig(experts=2)).eval()
+    mixture = MixtureOfExperts(4, 2, TWO, ModelConfig(experts=2)).eval()
     z = torch.zeros(2, 4)
     routed = mixture(z, torch.tensor([[True, True], [True, False]]))
     assert not torch.allclose(routed.gates[0], routed.gates[1])

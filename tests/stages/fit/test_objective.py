@@ -8,9 +8,11 @@ from hilbert.stages.fit.config import ObjectiveConfig
 from hilbert.stages.fit.losses import candidates, info_nce, similarities
 from hilbert.stages.fit.model import Embeddings
 from hilbert.stages.fit.objective import make_objective
+from hilbert.stages.fit.targets import Target
 
 GROUPS = torch.arange(20)
 LABELS = torch.arange(20) % 2
+TWO = Target("y", "classes", ("a", "b"))
 SCALE = torch.tensor(5.0).log()
 ONES = {"contrast_weight": 1.0, "cka_weight": 1.0, "balance_weight": 1.0}
 
@@ -24,7 +26,7 @@ def embeddings(present: torch.Tensor | None = None, n: int = 20) -> Embeddings:
 
 
 def terms(config: ObjectiveConfig, given: Embeddings) -> dict[str, torch.Tensor]:
-    objective = make_objective(LABELS, GROUPS, 2, config)
+    objective = make_objective(LABELS[:, None], GROUPS, [TWO], config)
     return objective.alignment(given, GROUPS[: len(given.audio)], SCALE)
 
 
@@ -75,6 +77,8 @@ def test_balance_is_the_squared_gap_of_the_two_informations() -> None:
 
 def test_logit_adjustment_adds_the_log_frequencies() -> None:
     labels = torch.tensor([0, 0, 0, 1, -1])
-    objective = make_objective(labels, GROUPS[:5], 3, ObjectiveConfig(logit_adjustment=1.0))
+    three = Target("y", "classes", ("a", "b", "c"))
+    config = ObjectiveConfig(logit_adjustment=1.0)
+    objective = make_objective(labels[:, None], GROUPS[:5], [three], config)
     expected = torch.tensor([3 / 4, 1 / 4, 1 / 4]).log()  # a class never seen stays finite
     assert torch.allclose(objective.log_prior, expected)

@@ -6,13 +6,16 @@ from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
+    cohen_kappa_score,
     f1_score,
     matthews_corrcoef,
+    mean_absolute_error,
 )
 
 from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.resampled import _decided, weighted_auprc
 from hilbert.stages.fit.splits import SplitConfig, make_folds
+from hilbert.stages.fit.truth import median_class
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -78,3 +81,48 @@ def test_pooled_folds_are_ranked_as_a_whole() -> None:
     assert together.auc_macro == 0.0
     assert together.undefined_folds == 0
     assert len(together.auc_folds) == 1
+
+
+def test_weighted_scores_of_an_order_equal_scikit_learns() -> None:
+    found, middle = _decided(LABELS, P, WEIGHTS, "ordinal"), median_class(P)
+    for i, w in enumerate(WEIGHTS):
+        kappa = cohen_kappa_score(LABELS, middle, weights="quadratic", sample_weight=w)
+        assert found["kappa"][i] == pytest.approx(kappa)
+        error = mean_absolute_error(LABELS, middle, sample_weight=w)
+        assert found["mae"][i] == pytest.approx(error)
+    constant = np.tile([0.0, 1.0, 0.0], (N, 1))
+    assert (_decided(LABELS, constant, WEIGHTS, "ordinal")["kappa"] == 0).all()
+
+
+def test_the_median_class_is_the_nearest_on_average() -> None:
+    steps = np.abs(np.subtract.outer(np.arange(3), np.arange(3)))
+    assert np.array_equal(median_class(P), (P @ steps).argmin(1))
+    assert median_class(np.array([[0.4, 0.2, 0.4]])).tolist() == [1]
+
+
+def test_scores_of_many_labels_are_means_over_the_labels() -> None:
+    """Each label, scored alone as a binary target, gives the same."""
+    truth = RNG.integers(0, 2, (N, 2))
+    p = np.clip(0.25 + 0.5 * truth + RNG.normal(0, 0.3, (N, 2)), 0.01, 0.99)
+    groups = [f"g{i // 2}" for i in range(N)]
+    folds = make_folds(truth[:, 0], groups, SplitConfig(folds=3, repeats=2))
+    parts = [p[fold.test] for fold in folds]
+    found = evaluate(truth, groups, "ab", folds, parts, kind="multilabel", resamples=200)
+    alone = [
+        evaluate(truth[:, k], groups, ("no", "yes"), folds,
+                 [np.stack([1 - q[:, k], q[:, k]], 1) for q in parts], resamples=200)
+        for k in range(2)
+    ]  # fmt: skip
+    for name in ("auc_macro", "balanced_accuracy", "mcc", "brier"):
+        assert getattr(found, name) == pytest.approx(np.mean([getattr(m, name) for m in alone]))
+        low, high = getattr(found, f"{name}_ci")
+        assert low < getattr(found, name) < high, name
+    assert found.auc_class == {
+        name: pytest.approx(m.auc_class["yes"]) for name, m in zip("ab", alone, strict=True)
+    }
+    assert found.auprc_macro == pytest.approx(np.mean([m.auprc_class["yes"] for m in alone]))
+    f1 = [f1_score(truth[:, k], p[:, k] > 0.5) for k in range(2)]
+    assert found.macro_f1 == pytest.approx(np.mean(f1))
+    low, high = found.macro_f1_ci
+    assert low < found.macro_f1 < high
+    assert sum(point.n for point in found.reliability) == 2 * N

@@ -64,10 +64,10 @@ def test_state_makes_the_same_model_again() -> None:
     documents = make_documents()
     model = train_hilbert(documents, TRAIN, small_config(seeds_averaged=2), seed=1)
     config = train_config_from_dict(asdict(model.config))
-    again = from_state(model.state(), documents.classes, config)
+    again = from_state(model.state(), documents.targets, config)
     assert np.array_equal(model.predict_proba(documents), again.predict_proba(documents))
     with pytest.raises(FitError, match="network 2 do not fit"):
-        from_state(model.state(), documents.classes, replace(config, seeds_averaged=3))
+        from_state(model.state(), documents.targets, replace(config, seeds_averaged=3))
 
 
 @pytest.mark.parametrize("absent", ["audio", "text"])
