@@ -87,20 +87,27 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         "--epochs",
         TrainConfig,
         "epochs",
-        "Passes over the documents, at most.  [default: 20, more where they are few, fewer where"
-        " they are thousands]",
+        "Passes over the documents.  [default: 20, more where they are few, fewer where they are"
+        " thousands]",
         type=int,
     ),
-    option("--min-steps", TrainConfig, "min_steps", "Steps at least, unless --epochs end before."),
+    option(
+        "--min-steps", TrainConfig, "min_steps", "Steps of a network at least, without --epochs."
+    ),
     option("--batch-size", TrainConfig, "batch_size", "Documents of a step."),
     option("--lr", TrainConfig, "lr", "Largest learning rate."),
     option("--weight-decay", TrainConfig, "weight_decay", "Decoupled weight decay."),
-    option("--patience", TrainConfig, "patience", "Epochs without a better held-out loss; 0: all."),
+    option(
+        "--inner-parts",
+        TrainConfig,
+        "inner_parts",
+        "Parts of the training groups; each network leaves one out. 0: none does.",
+    ),
     option(
         "--seeds-averaged",
         TrainConfig,
         "seeds_averaged",
-        "Networks averaged in every fit.  [default: 3, or 1 of over 1,000 documents]",
+        "Networks averaged in every fit.  [default: --inner-parts, or 1 of over 1,000 documents]",
         type=int,
     ),
     option(

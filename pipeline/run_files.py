@@ -241,7 +241,7 @@ def _cells(asked: Sequence[Asked], i: int) -> list[str]:
 
 def _write_losses(folder: Path, model: TrainedModel) -> None:
     rows = [
-        ["trial" if "held_out" in curves else network, term, epoch, value]
+        [network, term, epoch, value]
         for network, curves in enumerate(model.curves)
         for term, values in curves.items()
         for epoch, value in enumerate(values, start=1)

@@ -154,11 +154,10 @@ class TrainConfig:
     phases: Phases = "joint"
     """All terms at once, or first the alignment and then the classifier alone."""
     epochs: int | None = None
-    """Passes over the training documents, at most; early stopping finds how many. By default 20;
-    where documents are few as many as twice `min_steps` takes, and where they are many as many
-    as 600 steps take, but 5."""
+    """Passes of a network over its documents. By default 20; where documents are few as many as
+    `min_steps` take, and where they are many as many as 600 steps take, but 5."""
     min_steps: int = 100
-    """Steps at least, unless `epochs` is given and over before."""
+    """Steps of a network at least, unless `epochs` is given."""
     align_epochs: int = 20
     """Passes of the alignment phase of `align-then-classify`."""
     batch_size: int = 32
@@ -171,16 +170,15 @@ class TrainConfig:
     """Share of the steps in which the learning rate rises."""
     gradient_clip: float = 1.0
     """Largest norm of a step's gradient."""
-    patience: int = 4
-    """Epochs without a better held-out loss that end a trial; 0 trains all epochs, and mixes
-    the experts evenly, without any trial."""
-    inner_parts: int = 3
-    """Parts of the training groups, each held out of one trial; of over 1,000 documents one part
-    is. The trials tell how many epochs to train and how much each expert's word counts."""
+    inner_parts: int = 5
+    """Parts of the training groups: each network leaves out the next of them. What it says of that
+    part tells how much each expert's word counts, and how sure both may be. 0: no part is left
+    out, and the experts are mixed evenly."""
     linear: bool = True
     """Linear experts on pooled statistics beside the networks."""
     seeds_averaged: int | None = None
-    """Networks whose probabilities are averaged; by default 3, or 1 of over 1,000 documents."""
+    """Networks whose probabilities are averaged; by default as many as `inner_parts` (without parts
+    3), or 1 of over 1,000 documents."""
     subset_low: float = 0.2
     """Smallest share of a document's segments that a training view sees."""
     modality_dropout: float = 0.1
@@ -205,13 +203,17 @@ class TrainConfig:
         for name in ("lr", "weight_decay"):
             _check(math.isfinite(getattr(self, name)), name, "finite", getattr(self, name))
         _check(self.batch_size >= 2, "batch_size", "at least 2", self.batch_size)
-        _check(self.patience >= 0, "patience", "at least 0", self.patience)
         _check(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
         _check(
             0 <= self.modality_dropout < 1, "modality_dropout", "in [0, 1)", self.modality_dropout
         )
-        _check(self.inner_parts >= 2, "inner_parts", "at least 2", self.inner_parts)
+        _check(
+            self.inner_parts == 0 or self.inner_parts >= 2,
+            "inner_parts",
+            "0, or at least 2",
+            self.inner_parts,
+        )
         _check(0 < self.subset_low <= 1, "subset_low", "in (0, 1]", self.subset_low)
         _check_choice("phases", self.phases, ("joint", "align-then-classify"))
 

@@ -1,21 +1,18 @@
 """The training loop of one network."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hilbert.stages.fit.batches import Index, bounded_batches, collate, draw_view, withhold
+from hilbert.stages.fit.batches import Index, collate, draw_view, withhold
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.heads import log_probabilities
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.objective import Objective, make_objective
-from hilbert.stages.fit.schedule import make_optimizer, n_batches, should_stop
-from hilbert.stages.fit.trained import PREDICT_BATCH, Curves, inference
+from hilbert.stages.fit.schedule import make_optimizer, n_batches
+from hilbert.stages.fit.trained import Curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +22,8 @@ class Task:
     Attributes
     ----------
     documents : DocumentSet
-    fitted, held : int64 arrays
-        Documents that are trained on, and those that early stopping looks at.
+    fitted : int64 array
+        Documents that are trained on.
     labels : Tensor of shape (n_documents, n_questions), int64
     groups : Tensor of shape (n_documents,), int64
     objective : Objective
@@ -37,7 +34,6 @@ class Task:
 
     documents: DocumentSet
     fitted: Index
-    held: Index
     labels: Tensor
     groups: Tensor
     objective: Objective
@@ -45,79 +41,45 @@ class Task:
     rng: np.random.Generator
 
 
-class History(NamedTuple):
-    """What a training left behind.
-
-    Attributes
-    ----------
-    curves : dict
-        Mean of each term by epoch.
-    said : list of float64 arrays of shape (n_held, n_columns)
-        Log probabilities of the held-out documents after each epoch.
-    """
-
-    curves: Curves
-    said: list[NDArray[np.float64]]
-
-
 def make_task(
-    documents: DocumentSet,
-    parts: tuple[Index, Index],
-    config: TrainConfig,
-    state: np.random.SeedSequence,
+    documents: DocumentSet, fitted: Index, config: TrainConfig, state: np.random.SeedSequence
 ) -> Task:
-    """What a network is trained on: documents to fit and documents to watch."""
+    """What a network is trained on."""
     labels = torch.from_numpy(documents.answers).to(config.device)
     numbers = np.unique(np.asarray(documents.groups), return_inverse=True)[1]
     groups = torch.from_numpy(numbers.astype(np.int64)).to(config.device)
-    fitted = torch.from_numpy(parts[0]).to(config.device)
-    objective = make_objective(labels[fitted], groups[fitted], documents.targets, config.objective)
-    rng = np.random.default_rng(state)
-    return Task(documents, *parts, labels, groups, objective, config, rng)
+    rows = torch.from_numpy(fitted).to(config.device)
+    objective = make_objective(labels[rows], groups[rows], documents.targets, config.objective)
+    return Task(documents, fitted, labels, groups, objective, config, np.random.default_rng(state))
 
 
-def run_phases(network: Hilbert, task: Task, epochs: int, least: int = 1) -> History:
+def run_phases(network: Hilbert, task: Task, epochs: int) -> Curves:
     """Train a network: all terms at once, or the alignment first and then the classifier.
 
-    Where documents are held out, the learning rate stays constant and training ends when,
-    after `least` epochs, their loss has not fallen for a while; otherwise it is annealed over
-    `epochs`.
+    Returns
+    -------
+    dict
+        Mean of each term by epoch.
     """
     if task.config.phases == "joint":
-        return _fit(network, network, task, ("align", "classify"), (least, epochs))
-    n_align = task.config.align_epochs
-    aligned, _ = _fit(network, network, task, ("align",), (n_align, n_align))
-    classified, said = _fit(network, network.classifiers, task, ("classify",), (least, epochs))
-    return History(aligned | classified, said)
+        return _fit(network, network, task, ("align", "classify"), epochs)
+    aligned = _fit(network, network, task, ("align",), task.config.align_epochs)
+    return aligned | _fit(network, network.classifiers, task, ("classify",), epochs)
 
 
 def _fit(
-    network: Hilbert,
-    trained: nn.Module,
-    task: Task,
-    parts: tuple[str, ...],
-    limits: tuple[int, int],
-) -> History:
+    network: Hilbert, trained: nn.Module, task: Task, parts: tuple[str, ...], epochs: int
+) -> Curves:
     """Minimise some parts of the objective over the parameters of `trained`."""
-    least, epochs = limits
     network.requires_grad_(False)
     network.zero_grad(set_to_none=True)  # of the phase before
     trained.requires_grad_(True)
-    n_steps = epochs * len(_batches(task))
-    # the held-out loss is the classifier's, so alignment alone runs its full length
-    watched = len(task.held) > 0 and "classify" in parts
-    optimizer, schedule = make_optimizer(trained, task.config, n_steps, anneal=not watched)
-    history = History({}, [])
-    for epoch in range(epochs):
-        _record(history.curves, _epoch(network, task, parts, optimizer, schedule))
-        if watched:
-            loss, said = _look(network, task)
-            _record(history.curves, {"held_out": loss})
-            history.said.append(said)
-            past = should_stop(history.curves["held_out"], task.config.patience)
-            if epoch + 1 >= least and past:
-                break
-    return history
+    optimizer, schedule = make_optimizer(trained, task.config, epochs * len(_batches(task)))
+    curves: Curves = {}
+    for _ in range(epochs):
+        for name, value in _epoch(network, task, parts, optimizer, schedule).items():
+            curves.setdefault(name, []).append(value)
+    return curves
 
 
 def _epoch(
@@ -177,23 +139,3 @@ def _step(network: Hilbert, optimizer: torch.optim.Optimizer, loss: Tensor, clip
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], clip)
     optimizer.step()
-
-
-def _look(network: Hilbert, task: Task) -> tuple[float, NDArray[np.float64]]:
-    """Loss of the held-out documents and their log probabilities."""
-    held = task.documents.take(task.held)
-    logits = []
-    network.eval()
-    with inference(task.config.threads):
-        for index in bounded_batches(held, PREDICT_BATCH):
-            batch = collate(held, index, network.widths, device=task.config.device)
-            logits.append(network(batch)[1].logits)
-        labels = task.labels[torch.from_numpy(task.held).to(task.config.device)]
-        loss = task.objective.held_out(torch.cat(logits), labels).item()
-        said = log_probabilities(torch.cat(logits).double(), network.targets)
-    return loss, said.cpu().numpy()
-
-
-def _record(curves: Curves, values: dict[str, float]) -> None:
-    for name, value in values.items():
-        curves.setdefault(name, []).append(value)

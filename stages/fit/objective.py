@@ -110,10 +110,6 @@ class Objective:
         load = load_balancing_loss(routed.gates, routed.probabilities)
         return {"task": task, "load": self.config.load_weight * load}
 
-    def held_out(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss by which early stopping judges: the task's, neither adjusted nor focused."""
-        return targets_loss(logits, labels, self.targets, self.class_weights)
-
     @property
     def _is_direct(self) -> bool:
         return self.config.contrast == "direct"

@@ -1,8 +1,8 @@
-"""Training of HILBERT: trials inside the training documents, then networks on all of them."""
+"""Training of HILBERT: networks that leave out a part of the training documents each."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
-from hilbert.stages.fit.loop import History, make_task, run_phases
+from hilbert.stages.fit.loop import make_task, run_phases
 from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.results import Inner
-from hilbert.stages.fit.schedule import (
-    ANNEALING,
-    best_epoch,
-    epoch_limits,
-    n_networks,
-    n_trials,
-)
+from hilbert.stages.fit.schedule import n_epochs, n_networks
 from hilbert.stages.fit.side_by_side import fit_linears, mix_all
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.standardise import segment_moments
@@ -57,60 +51,76 @@ def train_hilbert(
     Returns
     -------
     TrainedModel
-        Averages the networks, whose number its `config` tells. Its `curves` hold the losses of
-        each, and last those of the trial that chose the number of epochs, where there was one.
+        Averages the networks, whose number its `config` tells.
 
     Notes
     -----
-    Trials: a network for each inner split, at a constant learning rate, watches the part that
-    is held out; the averaged ones are trained on all documents, annealed, as far as served the
-    trials best (Goodfellow et al., Deep Learning, algorithm 7.2). Stopping each network by its
-    own held-out part took a seventh of the rare classes from it: macro AUC .894, not .912.
-    What the trials say of documents that they did not see, and linear experts of inner splits,
-    tells how networks and linear expert are mixed.
+    The networks are the members of a cross-validation inside the training documents: each leaves
+    out another part of the groups. What a network says of the part that it did not see, and what
+    linear experts of inner splits say, tells how both are mixed and how sure they may be. A
+    member is trained just as long as any other, so that what it says unseen is as sure as what
+    it will say of new documents; a network that was trained in another way would tell less.
     """
     n_averaged = n_networks(len(train), config)
     config = replace(config, seeds_averaged=n_averaged)
     networks: list[Hilbert] = []
     curves: list[Curves] = []
+    unseen = _Unseen(documents)
     with _reproducible(config.threads):
-        least, most = epoch_limits(len(train), config)
-        trials = _try_epochs(documents, train, config, seed, (least, most))
-        epochs = min(max(least, ANNEALING * trials.best), most) if trials.curves else most
-        peaks = config.model.peaks
-        expert, said = fit_linears(documents, train, seed, peaks) if config.linear else (None, None)
-        mixing, inner = mix_all(documents, trials.said, expert, said, _mix)
+        parts = _parts(documents, train, config, seed)
         for member in range(n_averaged):
-            network, history = _train_one(
-                documents, (train, NOTHING), config, (seed, member), (epochs, epochs)
-            )
+            fitted, held = parts[member % len(parts)]
+            network, losses = _train_one(documents, fitted, config, (seed, member))
             networks.append(network)
-            curves.append(history.curves)
+            curves.append(losses)
+            unseen.add(network, held, config)
             if progress is not None:
                 progress(member + 1, n_averaged)
-    watched = (trials.curves,) if trials.curves else ()
+        peaks = config.model.peaks
+        expert, said = fit_linears(documents, train, seed, peaks) if config.linear else (None, None)
+        mixing, inner = mix_all(documents, unseen.said(), expert, said, _mix)
     return TrainedModel(
-        tuple(networks), documents.targets, config, (*curves, *watched), expert, mixing, inner
+        tuple(networks), documents.targets, config, tuple(curves), expert, mixing, inner
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Trials:
-    """What networks on a part of the training documents showed.
+class _Unseen:
+    """Mean probabilities of documents by the networks that did not see them."""
 
-    Attributes
-    ----------
-    curves : dict
-        Mean of each term over the trials; empty without any.
-    best : int
-        Epochs after which the held-out loss was lowest.
-    said : float64 array of shape (n_documents, n_columns)
-        Log probabilities after `best` epochs, NaN for documents that were not held out.
+    def __init__(self, documents: DocumentSet) -> None:
+        self._documents = documents
+        self._sum = np.zeros((documents.n_documents, documents.n_columns))
+        self._count = np.zeros((documents.n_documents, 1))
+
+    def add(self, network: Hilbert, held: Index, config: TrainConfig) -> None:
+        """Let a network speak of the documents that were held out of its training."""
+        if len(held):
+            alone = TrainedModel((network,), self._documents.targets, config)
+            self._sum[held] += alone.predict_proba(self._documents.take(held))
+            self._count[held] += 1
+
+    def said(self) -> NDArray[np.float64]:
+        """Log probabilities of shape (n_documents, n_columns), NaN where no network spoke."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # the mixing has a floor
+            found: NDArray[np.float64] = np.log(self._sum / self._count)
+        return found
+
+
+def _parts(
+    documents: DocumentSet, train: Index, config: TrainConfig, seed: int
+) -> list[tuple[Index, Index]]:
+    """Documents to train on, with those that have no label, and documents that are left out.
+
+    One pair with nothing left out where no part can be, or none is wanted.
     """
-
-    curves: Curves
-    best: int
-    said: NDArray[np.float64]
+    if not config.inner_parts:
+        return [(train, NOTHING)]
+    splits = inner_splits(
+        documents.strata, documents.groups, train, config.inner_parts, seed, documents.answers
+    )
+    names = np.asarray(documents.groups, dtype=object)
+    found = [(train[~np.isin(names[train], names[held])], held) for _, held in splits]
+    return found or [(train, NOTHING)]
 
 
 @contextmanager
@@ -123,50 +133,6 @@ def _reproducible(threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-
-
-def _try_epochs(
-    documents: DocumentSet,
-    train: Index,
-    config: TrainConfig,
-    seed: int,
-    limits: tuple[int, int],
-) -> Trials:
-    """Train one network for each inner split and watch what it did not see."""
-    said = np.full((documents.n_documents, documents.n_columns), np.nan)
-    if not config.patience:
-        return Trials({}, 0, said)
-    splits = inner_splits(
-        documents.strata, documents.groups, train, config.inner_parts, seed, documents.answers
-    )
-    splits = splits[: n_trials(len(train), config)]
-    least, most = (-(-n // ANNEALING) for n in limits)
-    names = np.asarray(documents.groups, dtype=object)
-    histories = []
-    for i, (_, held) in enumerate(splits):
-        fitted = train[~np.isin(names[train], names[held])]  # with those that have no label
-        number = (seed, n_networks(len(train), config) + i)
-        histories.append(_train_one(documents, (fitted, held), config, number, (least, most))[1])
-    if not histories:
-        return Trials({}, 0, said)
-    curves = _mean_curves([h.curves for h in histories])
-    best = max(best_epoch(curves["held_out"]), least)
-    for (_, held), history in zip(splits, histories, strict=True):
-        said[held] = history.said[min(best, len(history.said)) - 1]
-    return Trials(curves, best, said)
-
-
-def _mean_curves(curves: list[Curves]) -> Curves:
-    """Mean of each term by epoch; a trial that ended goes on as it was."""
-    n_epochs = max(len(values) for c in curves for values in c.values())
-    names = sorted(set().union(*curves))
-    return {
-        name: np.mean(
-            [c[name] + [c[name][-1]] * (n_epochs - len(c[name])) for c in curves if name in c],
-            axis=0,
-        ).tolist()
-        for name in names
-    }
 
 
 def _mix(
@@ -186,18 +152,13 @@ def _mix(
 
 
 def _train_one(
-    documents: DocumentSet,
-    parts: tuple[Index, Index],
-    config: TrainConfig,
-    seed: tuple[int, int],
-    limits: tuple[int, int],
-) -> tuple[Hilbert, History]:
-    """One network, trained on the first part and watched on the second."""
-    least, epochs = limits
+    documents: DocumentSet, fitted: Index, config: TrainConfig, seed: tuple[int, int]
+) -> tuple[Hilbert, Curves]:
+    """One network, and its losses by epoch."""
     state = np.random.SeedSequence(seed)
     torch.manual_seed(int(state.generate_state(1)[0]))
-    task = make_task(documents, parts, config, state)
-    audio = segment_moments(documents, task.fitted, "audio")
-    text = segment_moments(documents, task.fitted, "text")
+    task = make_task(documents, fitted, config, state)
+    audio = segment_moments(documents, fitted, "audio")
+    text = segment_moments(documents, fitted, "text")
     network = Hilbert(audio, text, documents.targets, config.model).to(config.device)
-    return network, run_phases(network, task, epochs, least)
+    return network, run_phases(network, task, n_epochs(len(fitted), config))

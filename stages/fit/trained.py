@@ -41,16 +41,15 @@ class TrainedModel:
     targets : tuple of Target
     config : TrainConfig
     curves : tuple of dict
-        Losses by epoch: one dict a network, then the mean of the trials that chose the number
-        of epochs. Empty for a model read from a file.
+        Losses by epoch, one dict a network. Empty for a model read from a file.
     expert : LinearExperts or ExpertsByQuestion, optional
         Linear experts beside the networks; of each question where there are several.
     mixing : Mixing or Mixings, optional
         How the networks' mean and the linear expert are mixed; without it the networks' mean
         is taken.
     inner : Inner, optional
-        What the trials and the linear experts of inner splits, so mixed, made of training
-        documents that they did not see. None for a model read from a file, or without trials.
+        What networks and linear experts, so mixed, made of training documents that they did not
+        see. None for a model read from a file, or where no part was left out.
     """
 
     networks: tuple[Hilbert, ...]

@@ -38,7 +38,9 @@ for _module in _LATE:
     importlib.import_module(_module)
 
 QUICK = FitOptions(
-    target="mood", splits=SplitConfig(folds=2, repeats=1), train=small_config(epochs=2, patience=0)
+    target="mood",
+    splits=SplitConfig(folds=2, repeats=1),
+    train=small_config(epochs=2, inner_parts=0),
 )
 """A fit of seconds."""
 

@@ -32,7 +32,7 @@ def unequal_documents(seed: int) -> DocumentSet:
 def told(documents: DocumentSet, seed: int, weight: float) -> tuple[float, float]:
     """Information in nats that audio and text give of the joint embedding, held out."""
     objective = ObjectiveConfig(balance_weight=weight)
-    config = small_config(epochs=30, patience=0, objective=objective, linear=False)
+    config = small_config(epochs=30, inner_parts=0, objective=objective, linear=False)
     model = train_hilbert(documents, np.arange(N_TRAIN), config, seed=seed)
     found = model.embed(documents.take(range(N_TRAIN, N_TRAIN + N_TEST)))
     everyone = candidates(torch.arange(N_TEST), mask_groups=True)

@@ -163,7 +163,7 @@ def test_permuted_labels_leave_logistic_regression_at_chance() -> None:
 def test_hilbert_learns_what_no_linear_model_can() -> None:
     documents = make_documents(240, told_by="xor", seed=1)
     train, test = np.arange(180), np.arange(180, 240)
-    hilbert = HilbertModel(small_config(epochs=50, patience=0, lr=1e-2))
+    hilbert = HilbertModel(small_config(epochs=50, inner_parts=0, lr=1e-2))
     auc = {
         model.name: roc_auc_score(
             documents.labels[test], model.fit_predict(documents, train, test, 0)[:, 1]

@@ -12,7 +12,7 @@ from hilbert.stages.fit.withheld import without
 from support.known_truth import needle, one_modality, redundant, withhold_text
 from support.synthetic import SMALL, small_config
 
-QUICK = small_config(epochs=4, patience=0)
+QUICK = small_config(epochs=4, inner_parts=0)
 BLUNT = replace(QUICK, model=replace(SMALL, peaks=0))
 """Without detectors of single segments."""
 TRAIN, TEST = np.arange(120), np.arange(120, 200)

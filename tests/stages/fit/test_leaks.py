@@ -66,8 +66,7 @@ def wild(features: Features | None, rng: np.random.Generator) -> Features:
 
 
 def models(documents: DocumentSet) -> list[Model]:
-    # patience, so that a trial network on held-out groups chooses the number of epochs
-    hilbert = HilbertModel(small_config(epochs=6, patience=1, seeds_averaged=2))
+    hilbert = HilbertModel(small_config(epochs=6, seeds_averaged=2))
     return [hilbert, *make_baselines(documents)]
 
 

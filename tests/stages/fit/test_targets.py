@@ -133,7 +133,7 @@ def test_documents_without_any_label_train_the_alignment() -> None:
     documents = make_documents(30)
     labels = np.where(np.arange(30) < 20, documents.labels, MISSING)
     documents = documents.with_labels(labels)
-    config = small_config(patience=0, linear=False)
+    config = small_config(inner_parts=0, linear=False)
     models = [train_hilbert(documents, np.arange(n), config, seed=1) for n in (20, 30)]
     said = [model.embed(documents.take(range(5)))["joint"] for model in models]
     assert not np.allclose(said[0], said[1])
@@ -162,7 +162,7 @@ class TestOrdinal:
     def test_the_network_alone_ranks_along_one_score(self) -> None:
         """Without linear expert and mixing, the odds of being higher rise together."""
         documents = self.documents()
-        config = small_config(epochs=30, linear=False, patience=0)
+        config = small_config(epochs=30, linear=False, inner_parts=0)
         model = train_hilbert(documents, np.arange(60), config, seed=1)
         above = 1 - model.predict_proba(documents.take(range(60, 90))).cumsum(1)[:, :-1]
         order = np.argsort(above[:, 0])

@@ -144,19 +144,24 @@ def test_no_gradient_of_the_alignment_is_left_to_the_classifier() -> None:
     assert all("classifier" in name for name in kept)
 
 
-def test_a_trial_on_held_out_groups_chooses_the_number_of_epochs() -> None:
-    documents = make_documents(told_by="nothing")
-    config = small_config(epochs=40, patience=2, lr=0.02)
-    network, trial = train_hilbert(documents, TRAIN, config, seed=1).curves
-    best = int(np.argmin(trial["held_out"])) + 1
-    assert best < len(trial["held_out"]) < 20  # a constant rate goes as far in half the epochs
-    assert len(network["task"]) == 2 * best
+def test_each_network_leaves_out_a_part_which_tells_how_sure_it_may_be() -> None:
+    documents = make_documents(60, per_group=2)
+    train = np.arange(50)
+    model = train_hilbert(documents, train, small_config(seeds_averaged=None), seed=1)
+    assert len(model.networks) == 5
+    assert model.inner is not None
+    assert model.inner.documents.tolist() == train.tolist()  # each by the one that left it out
+    moments = [network.project_audio.mean.tolist() for network in model.networks]
+    assert len({tuple(mean) for mean in moments}) == 5  # not even their standardisation is shared
 
 
-def test_without_patience_all_epochs_are_trained_without_a_trial() -> None:
-    (curves,) = train_hilbert(make_documents(), TRAIN, small_config(patience=0), seed=1).curves
-    assert len(curves["task"]) == 3
-    assert "held_out" not in curves
+def test_where_no_part_is_left_out_networks_and_expert_are_mixed_evenly() -> None:
+    config = small_config(inner_parts=0, seeds_averaged=None)
+    model = train_hilbert(make_documents(60), np.arange(40), config, seed=1)
+    assert len(model.networks) == 3
+    assert model.inner is None
+    assert model.mixing is not None
+    assert model.mixing.weights.tolist() == [0.5, 0.5]
 
 
 def test_networks_and_linear_expert_are_mixed_by_documents_they_did_not_see() -> None:
@@ -166,9 +171,6 @@ def test_networks_and_linear_expert_are_mixed_by_documents_they_did_not_see() ->
     assert "audio" in model.expert.experts[0].modalities  # which tells the label
     assert model.mixing is not None
     assert (model.mixing.weights > 0).all()
-    even = train_hilbert(documents, np.arange(40), small_config(patience=0), seed=1)
-    assert even.mixing is not None
-    assert even.mixing.weights.tolist() == [0.5, 0.5]
 
 
 def test_without_linear_expert_the_networks_are_calibrated_alone() -> None:
