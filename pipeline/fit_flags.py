@@ -23,6 +23,8 @@ from hilbert.store.errors import FitError
 if TYPE_CHECKING:
     from hilbert.pipeline.fit_plan import FitOptions
 
+KIND = "--target-kind"
+
 _FLAGS: tuple[Callable[..., Any], ...] = (
     option(
         "--store",
@@ -39,7 +41,7 @@ _FLAGS: tuple[Callable[..., Any], ...] = (
         help="Label column; needed if there are several. Repeated: one network predicts them all.",
     ),
     click.option(
-        "--target-kind",
+        KIND,
         "target_kinds",
         multiple=True,
         metavar="[COLUMN=]KIND",
@@ -197,7 +199,7 @@ def flagged_kinds(
     FitError
         If one does not say of which target it is, or of one that is not predicted.
     """
-    kind_of = _by_target("--target-kind", targets, kinds)
+    kind_of = _by_target(KIND, targets, kinds)
     classes_of = _by_target("--classes", targets, classes)
     # an order alone says that there is one
     found = [name for name in targets if name in kind_of or name in classes_of]
@@ -212,17 +214,22 @@ def flagged_kinds(
 
 
 def _by_target(flag: str, targets: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Values by the target that stands before their ``=``, or else of the only one."""
     found: dict[str, str] = {}
     for value in values:
-        column, equals, rest = value.rpartition("=")
-        if not equals and len(targets) > 1:
+        name = next((t for t in targets if t and value.startswith(f"{t}=")), None)
+        if name is None and flag == KIND and "=" in value:  # a class may hold one, such as <=3
+            column = value.partition("=")[0]
+            known = (
+                f"--target {column}" if tuple(targets) == ("",) else f"one of {', '.join(targets)}"
+            )
+            raise FitError(f"{flag} {value} is of no target that is predicted; name {known}")
+        if name is None and len(targets) > 1:
             raise FitError(
                 f"{flag} {value} does not say of which target; write {flag} {targets[0]}={value}"
             )
-        name = column if equals else targets[0]
-        if name not in targets:
-            known = f"--target {column}" if targets == ("",) else f"one of {', '.join(targets)}"
-            raise FitError(f"{flag} {value} is of no target that is predicted; name {known}")
+        rest = value if name is None else value[len(name) + 1 :]
+        name = targets[0] if name is None else name
         if name in found:
             raise FitError(f"{flag} is told twice of {name or 'the target'}; drop one")
         found[name] = rest

@@ -12,6 +12,9 @@ from sklearn.metrics import cohen_kappa_score
 import hilbert
 from hilbert.pipeline.check_labels import count_labels
 from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.fit_flags import flagged_kinds
+from hilbert.stages.fit.config import TargetConfig
+from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
 from support.fits import QUICK, make_store
 from support.project import SENTENCES, Project, run, write_recording
@@ -261,3 +264,15 @@ def test_check_counts_the_labels_of_cells_that_hold_many(tmp_path: Path) -> None
     assert (plain.n_values, plain.n_unlabelled) == (3, 1)
     assert [(c.label, c.n_documents) for c in many.classes] == [("music", 1), ("noise", 2)]
     assert many.n_unlabelled == 1
+
+
+def test_what_flags_say_of_which_target() -> None:
+    told = flagged_kinds(["a"], [], ["<=3,4-6,>6"])
+    assert told == (TargetConfig("a", "ordinal", ("<=3", "4-6", ">6")),)
+    told = flagged_kinds(["a", "b"], ["b=multilabel"], ["a=x=1,y"])
+    assert told == (TargetConfig("a", "ordinal", ("x=1", "y")), TargetConfig("b", "multilabel"))
+    assert flagged_kinds([""], ["ordinal"], []) == (TargetConfig("", "ordinal"),)
+    with pytest.raises(FitError, match="name --target c"):
+        flagged_kinds([""], ["c=ordinal"], [])
+    with pytest.raises(FitError, match="told twice of a"):
+        flagged_kinds(["a"], ["ordinal", "a=ordinal"], [])
