@@ -155,7 +155,7 @@ class TrainConfig:
     """All terms at once, or first the alignment and then the classifier alone."""
     epochs: int | None = None
     """Passes of a network over its documents. By default 20; where documents are few as many as
-    `min_steps` take, and where they are many as many as 600 steps take, but 5."""
+    `min_steps` take, and where they are many as many as 400 steps take, but 5."""
     min_steps: int = 100
     """Steps of a network at least, unless `epochs` is given."""
     align_epochs: int = 20

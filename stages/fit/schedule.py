@@ -11,7 +11,7 @@ from hilbert.stages.fit.config import TrainConfig
 EPOCHS = 20
 """Passes over some hundreds of documents; few are passed over more often, many less."""
 
-STEPS = 600
+STEPS = 400
 """Steps after which a training on many documents ends with the epoch, if that is not too early."""
 
 FEWEST_EPOCHS = 5

@@ -22,7 +22,7 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_documents", "passes"), [(20_000, 5), (2000, 9), (400, 20), (200, 20), (40, 80), (4, 80)]
+    ("n_documents", "passes"), [(20_000, 5), (2000, 6), (400, 20), (200, 20), (40, 80), (4, 80)]
 )
 def test_few_documents_are_passed_over_more_often_and_many_less(
     n_documents: int, passes: int
