@@ -111,7 +111,7 @@ class DocumentSet:
     def strata(self) -> NDArray[np.int64]:
         """What splits keep in proportion, shape (n_documents,); -1 without any label.
 
-        The labels, where there is one question; see `targets.strata_of`.
+        The labels themselves of a single target of classes; see `targets.strata_of`.
         """
         return strata_of(self.questions)
 

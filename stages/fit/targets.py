@@ -152,15 +152,15 @@ def strata_of(questions: Sequence[Question]) -> Labels:
     Returns
     -------
     int64 array of shape (n_documents,)
-        The labels themselves where there is one question; -1 where no target has a label.
+        The labels themselves of a single target of classes; -1 where no target has a label.
     """
-    if len(questions) == 1:
+    if len(questions) == 1 and questions[0].kind != "ordinal":
         return questions[0].labels
     strata = np.full(len(questions[0].labels), MISSING)
     start = 0
     for asked in asked_by(questions):
         fresh = asked.known & (strata == MISSING)
-        strata[fresh] = start + _codes(asked.labels)[fresh]
+        strata[fresh] = start + _codes(asked)[fresh]
         start += len(asked.target.classes) + 1
     return strata
 
@@ -169,8 +169,16 @@ def _shown_of(target: Target, own: NDArray[np.float64]) -> NDArray[np.float64]:
     return own[:, 1::2] if target.kind == "multilabel" else own
 
 
-def _codes(labels: Labels) -> Labels:
-    """One class a document; of many labels the rarest, or their number where it has none."""
+def _codes(asked: Asked) -> Labels:
+    """One class a document; of many labels the rarest, or their number where it has none.
+
+    Classes that have an order are numbered as if they had none, so that the folds of both kinds
+    of target are the same and the fits can be compared.
+    """
+    labels = asked.labels
+    if asked.target.kind == "ordinal":
+        ranks = np.argsort(np.argsort(asked.target.classes))
+        return np.where(labels == MISSING, MISSING, ranks[labels])
     if labels.ndim == 1:
         return labels
     has = labels == 1

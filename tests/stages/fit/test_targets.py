@@ -112,6 +112,16 @@ class TestFolds:
             assert (23 in fold.train) == (22 not in fold.test)
         assert sum(23 in fold.train for fold in folds) == 2
 
+    def test_an_order_of_the_classes_changes_no_fold(self) -> None:
+        """So that a fit that knows it can be compared with one that does not."""
+        plain = make_documents(24, n_classes=3)
+        labels = np.array([2, 0, 1])[plain.labels]
+        ranked = asking(plain, Question("y", "ordinal", ("b", "c", "a"), labels))
+        assert ranked.strata.tolist() == plain.strata.tolist()
+        missing = labels.copy()
+        missing[3] = MISSING
+        assert ranked.with_labels(missing).strata[3] == MISSING
+
     def test_inner_splits_ask_for_the_classes_of_all_questions_not_for_rare_strata(self) -> None:
         """Document 0 alone lacks a, so that it is a stratum of its own; its label is not rare."""
         a, b = np.arange(24) % 2, np.arange(24) // 2 % 2
