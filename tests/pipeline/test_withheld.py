@@ -42,7 +42,7 @@ def test_what_is_withheld_is_not_looked_at() -> None:
 
 
 def test_the_cost_is_that_of_the_modality_that_tells(found: CrossValidated) -> None:
-    told = withheld_as_json(DOCUMENTS, FOLDS, found, pooled=False)
+    (told,) = withheld_as_json(DOCUMENTS, FOLDS, found, pooled=False)
     assert told is not None
     for cost in told.values():
         assert cost["documents"] == BOTH.sum()
@@ -54,7 +54,7 @@ def test_the_cost_is_that_of_the_modality_that_tells(found: CrossValidated) -> N
 
 
 def test_pooled_scores_have_a_cost_too(found: CrossValidated) -> None:
-    told = withheld_as_json(DOCUMENTS, FOLDS, found, pooled=True)
+    (told,) = withheld_as_json(DOCUMENTS, FOLDS, found, pooled=True)
     assert told is not None
     assert told["audio"]["method"] == "bootstrap"
     assert told["audio"]["difference"] < -0.2
@@ -63,6 +63,6 @@ def test_pooled_scores_have_a_cost_too(found: CrossValidated) -> None:
 def test_nothing_is_withheld_where_no_document_has_both() -> None:
     alone = without(DOCUMENTS, "text")
     cut = cross_validate(alone, FOLDS[:1], [HilbertModel(small_config(epochs=1))])
-    assert withheld_as_json(alone, FOLDS[:1], cut, pooled=False) is None
+    assert withheld_as_json(alone, FOLDS[:1], cut, pooled=False) == [None]
     baselines = cross_validate(DOCUMENTS, FOLDS[:1], make_baselines(DOCUMENTS))
     assert not baselines.withheld

@@ -69,6 +69,8 @@ class WaveformTower:
         if config.get("do_stable_layer_norm") and layers.top < model.config.num_hidden_layers:
             model.encoder.layer_norm = nn.Identity()
         model = model.to(device=device, dtype=dtype).eval()
+        if device.type == "cpu" and dtype == torch.bfloat16:
+            _spare_small_groups(model)
         self._stack = LayerStack(model, model.encoder, layers)
 
     def prepare(self, samples: NDArray[np.float32]) -> Tensor:
@@ -103,6 +105,22 @@ def _build(folder: Path) -> Any:
     config.mask_time_prob = config.mask_feature_prob = 0.0  # else there is a vector for masks
     auto: Any = AutoModel  # its methods carry no types
     return auto.from_config(config)
+
+
+def _spare_small_groups(model: nn.Module) -> None:
+    """Convolve in float32 where groups have a number of channels that torch gets wrong in bfloat16.
+
+    torch 2.13 on a processor with AMX: groups of 8 or 12 channels under long kernels give numbers
+    that have nothing to do with the right ones (cosine 0.0); of 16, 20, 32, and of the published
+    models' 48, 64, 80 and 120 all is well.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv1d) and module.groups > 1:
+            if (module.in_channels // module.groups) % 16 == 0:
+                continue
+            module.float()
+            module.register_forward_pre_hook(lambda _, args: (args[0].float(),))
+            module.register_forward_hook(lambda _, args, found: found.bfloat16())
 
 
 def _fold_weight_norm(model: nn.Module) -> None:
