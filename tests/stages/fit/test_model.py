@@ -176,6 +176,23 @@ def test_time_gaps_are_zero_at_overlap_and_where_unknown() -> None:
     assert bias[0, 2, 1, 0].item() == pytest.approx(-2 * np.log(3.0))
 
 
+@pytest.mark.parametrize("knows_time", [True, False])
+def test_what_was_said_at_another_time_is_attended_to_less(
+    documents: DocumentSet, knows_time: bool
+) -> None:
+    torch.manual_seed(0)
+    moments = [segment_moments(documents, EVERYONE, m) for m in ("audio", "text")]
+    config = replace(SMALL, time_bias=knows_time)
+    network = Hilbert(moments[0], moments[1], documents.targets, config).eval()
+    batch = collate(documents, EVERYONE, documents.widths)
+    late = replace(batch, text=replace(batch.text, times=batch.text.times + 1000.0))
+    with torch.no_grad():
+        now, then = network.embed(batch), network.embed(late)
+    assert torch.equal(now.audio, then.audio)
+    assert torch.equal(now.text, then.text)
+    assert torch.equal(now.joint, then.joint) != knows_time
+
+
 def test_views_keep_a_part_of_every_document(documents: DocumentSet) -> None:
     torch.manual_seed(0)
     batch = collate(documents, EVERYONE, documents.widths)
