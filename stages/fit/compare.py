@@ -19,6 +19,9 @@ Method = Literal["t-test", "bootstrap"]
 Draws = Mapping[str, NDArray[np.float64]]
 """Macro AUC of each model under the same resamples of the groups, each of shape (n_resamples,)."""
 
+FEWEST_FOLDS = 3
+"""Folds below which their spread is not judged by."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -35,7 +38,7 @@ class Difference:
         Folds defined in both.
     method : str
         ``"t-test"``, over folds, or ``"bootstrap"`` over groups, the refits fixed, where scores
-        are no means over folds, or there is one fold.
+        are no means over folds, or there are fewer than `FEWEST_FOLDS`.
     """
 
     mean: float
@@ -92,10 +95,9 @@ def corrected_t_test(
         for x, y, fold in zip(a, b, folds, strict=True)
         if x is not None and y is not None
     ]
-    if len(pairs) < 2:
-        return Difference(
-            pairs[0][0] if pairs else math.nan, math.nan, math.nan, math.nan, len(pairs)
-        )
+    if len(pairs) < FEWEST_FOLDS:
+        mean = float(np.mean([difference for difference, _ in pairs])) if pairs else math.nan
+        return Difference(mean, math.nan, math.nan, math.nan, len(pairs))
     differences, ratios = np.array(pairs).T
     n = len(pairs)
     error = math.sqrt((1 / n + ratios.mean()) * differences.var(ddof=1))
@@ -143,8 +145,11 @@ def compare(
 
 
 def needs_draws(scores: Mapping[str, Metrics], folds: Sequence[Fold]) -> bool:
-    """Whether differences are to be judged by resampling groups, as folds cannot tell."""
-    return len(folds) < 2 or any(m.pooled for m in scores.values())
+    """Whether differences are to be judged by resampling groups, as folds cannot tell.
+
+    Two folds may differ by the same amount by chance, and then seem to leave no doubt.
+    """
+    return len(folds) < FEWEST_FOLDS or any(m.pooled for m in scores.values())
 
 
 def differences(
@@ -202,10 +207,10 @@ def _sentence(
 
 
 def _undefined(best: str, n_folds: int) -> str:
-    folds = {0: "no fold", 1: "one fold only"}[n_folds]
+    folds = {0: "no fold tests", 1: "one fold only tests", 2: "two folds only test"}[n_folds]
     return (
         f"HILBERT is not shown to beat the best baseline, {best}: the comparison is undefined, "
-        f"as {folds} tests documents of two classes or more, and an interval takes two such "
+        f"as {folds} documents of two classes or more, and an interval takes {FEWEST_FOLDS} such "
         "folds. Use fewer --folds, or more --repeats."
     )
 

@@ -177,7 +177,9 @@ def test_the_verdict_is_honest(strength: float, outcome: str, words: str) -> Non
     assert "95 % interval" in verdict.sentence
 
 
-@pytest.mark.parametrize(("n_defined", "words"), [(0, "no fold tests"), (1, "one fold only")])
+@pytest.mark.parametrize(
+    ("n_defined", "words"), [(0, "no fold tests"), (1, "one fold only"), (2, "two folds only")]
+)
 def test_an_undefined_comparison_is_said_without_nan(n_defined: int, words: str) -> None:
     own = evaluate(predictions(1.0))
     defined = [a if i < n_defined else None for i, a in enumerate(own.auc_folds)]
