@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hilbert.stages.fit.baselines import Logistic, make_baselines
 from hilbert.stages.fit.config import SplitConfig, TrainConfig
-from hilbert.stages.fit.crossval import HilbertModel
+from hilbert.stages.fit.crossval import HilbertModel, end_with_parent
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import make_folds
 from hilbert.stages.fit.withheld import without
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.workers, get_context("spawn"), end_with_parent) as pool:
         for task in options.tasks:
             started = time.monotonic()
             found = []

@@ -202,15 +202,19 @@ _worker_run: Callable[[Job], Result]
 
 def _start_worker(shared: Shared) -> None:
     global _worker_run
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _worker_run = receive(shared).run
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone, however it went.
+def end_with_parent() -> None:
+    """From now on, end this worker when the process that started it is gone, however it went.
 
-    The pool's workers would otherwise do their jobs to the end, then wait for others forever.
+    The workers of a pool would otherwise do their jobs to the end, then wait for others forever.
     """
+    threading.Thread(target=_await_parent, daemon=True).start()
+
+
+def _await_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
