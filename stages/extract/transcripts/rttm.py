@@ -80,10 +80,10 @@ def _speaker_lines(text: str) -> Iterator[Fields]:
 
 def _ends_in_numbers(values: list[str]) -> bool:
     """Whether what follows the name is a confidence and a time, or nothing: no part of a name."""
-    known = [value for value in values if value.lower() not in _NOTHING]
-    return all(map(is_number, known)) and not (
-        values[:1] == known[:1] and known and not 0 <= float(known[0]) <= 1
-    )
+    if not all(value.lower() in _NOTHING or is_number(value) for value in values):
+        return False
+    confidence = values[0] if values else _NOBODY
+    return confidence.lower() in _NOTHING or 0 <= float(confidence) <= 1
 
 
 def _turn(line: Fields) -> Turn:
