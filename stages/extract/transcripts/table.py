@@ -13,6 +13,7 @@ from hilbert.stages.extract.transcripts.line_fields import numbered_lines
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import (
+    are_milliseconds,
     clock_seconds,
     is_number,
     read_number,
@@ -37,6 +38,9 @@ _CLOCK = re.compile(r"(-?)((?:\d{1,4}:(?=[0-5]?\d:))?\d{1,3}:[0-5]?\d(?:[.,]\d{1
 _EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
 # DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
 _CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
+_WHISPER = ["start", "end", "text"]
+"""The header of the TSV that Whisper writes, with tabs and whole milliseconds."""
+_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 _LONGEST_NAME = 40
 _DIARISED = re.compile(r"(?:(?:speaker|spkr?|s)[ _-]?\d{1,4}|speaker[ _-][a-z])", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_][\w-]*\.?(?: [\w-]+\.?){0,2}")
@@ -150,6 +154,8 @@ def _read(text: str) -> _Table:
                 f"{row.where} of the transcript has {len(row.cells)} cells, the header "
                 f"{len(header)}; quote cells that hold the delimiter"
             )
+    if delimiter == "\t" and header == _WHISPER and _is_whisper_s(rows):
+        columns = {role: column._replace(unit_s=0.001) for role, column in columns.items()}
     columns = _with_labels(columns, rows)
     if "text" in columns:
         _check_texts(columns["text"], rows)
@@ -194,6 +200,14 @@ def _with_labels(columns: dict[str, _Column], rows: list[_Row]) -> dict[str, _Co
             f"rows, which may be who speaks or what is said; call it speaker or text"
         )
     return columns
+
+
+def _is_whisper_s(rows: list[_Row]) -> bool:
+    """Whether times are whole numbers throughout, which as seconds were too long for the words."""
+    if not all(_WHOLE.fullmatch(cell.strip()) for row in rows for cell in row.cells[:2]):
+        return False
+    total = sum(int(row.cells[1]) - int(row.cells[0]) for row in rows)
+    return are_milliseconds(total, sum(len(row.cells[2].split()) for row in rows))
 
 
 def _check_texts(column: _Column, rows: list[_Row]) -> None:

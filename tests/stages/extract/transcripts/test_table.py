@@ -73,6 +73,23 @@ def test_texts_that_are_numbers_are_refused(name: str) -> None:
     assert turns(f"start,end,speaker,{name}\n0,1,A,I am\n1,2,B,7\n")[1].text == "7"
 
 
+def test_whisper_s_own_are_in_milliseconds() -> None:
+    text = "start\tend\ttext\n0\t1500\thello there\n1500\t1500\tso\n2000\t2750\tyes\n"
+    spans = [(0.0, 1.5), (1.5, 1.5), (2.0, 2.75)]
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == spans
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["start\tend\ttext\n0\t15\thello there\n15\t27\tyes\n",
+     "start\tend\ttext\n0\t15.0\thello there\n15\t27\tyes\n",
+     "start\tend\ttext\tspeaker\n0\t15\thello there\tA\n15\t27\tyes\tB\n",
+     "start,end,text\n0,15,hello there\n15,27,yes\n"],
+)  # fmt: skip
+def test_others_are_in_seconds(text: str) -> None:
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [(0.0, 15.0), (15.0, 27.0)]
+
+
 def test_no_ends() -> None:
     assert turns("start,text\n5,c\n0,a b\n") == (
         Turn("a b", None, 0.0, 5.0),

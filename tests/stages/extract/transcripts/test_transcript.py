@@ -220,6 +220,22 @@ class TestWhisperJson:
             Turn("Ann Yes", None, 2.6, 3.5),
         )
 
+    def test_words_of_assemblyai_are_in_milliseconds(self) -> None:
+        words = [
+            {"text": text, "start": start, "end": end, "confidence": 0.9, "speaker": who}
+            for text, start, end, who in [("Hi", 0, 500, "A"), ("there", 600, 1100, "A"),
+                                          ("yes.", 1500, 1900, "B")]
+        ]  # fmt: skip
+        value = {"id": "x", "text": "Hi there yes.", "words": words, "utterances": []}
+        assert self.parse(value) == (Turn("Hi there", "A", 0.0, 1.1), Turn("yes.", "B", 1.5, 1.9))
+        for word in words:
+            word["start"] /= 100  # type: ignore[operator]
+            word["end"] /= 100  # type: ignore[operator]
+        assert self.parse(value)[0].end_s == 11.0
+        words = [{"text": "secret", "start": 0, "end": 10**400}]
+        with pytest.raises(DocumentError, match="not finite"):
+            self.parse({"text": "secret", "words": words})
+
     def test_words_with_speakers_and_without_times(self) -> None:
         words = [
             {"word": "One", "start": 0, "end": 1, "speaker": "A"},
