@@ -21,6 +21,11 @@ from hilbert.store.types import Span, Turn
 _BULLET = re.compile(r"\x15([^\x15]*)\x15")
 # with the name of a medium, as CHAT had it once, or a mark that it is to be skipped
 _TIMES = re.compile(r"(?:%?(?:snd|mov):\"[^\"]*\"_)?(-?\d{1,12})_(-?\d{1,12})-?", re.ASCII)
+# as they are shown, and what an editor or a copy of what is shown leaves of them
+_SHOWN = re.compile(
+    r"•\s?((?:%?(?:snd|mov):\"[^\"•]{0,200}\"_)?-?\d{1,12}_-?\d{1,12}-?)\s?•", re.ASCII
+)
+_LOST = re.compile(r"(?<!\w)\d{1,12}_\d{1,12}(?!\w)|[.?!]\s+\d{1,12}\s+\d{1,12}$", re.ASCII)
 _WITHOUT_TIMES = ("%pic:", "%txt:")
 _FIRST_LINES = re.compile(r"\s*@(?:UTF8|Begin|Font:|PID:|Window:|Color words:)", re.ASCII)
 _UTTERANCE = re.compile(r"\*([^\s:]{1,40}):(.*)", re.DOTALL)
@@ -53,7 +58,7 @@ def parse_chat(text: str) -> list[Turn]:
     ------
     DocumentError
         If a line is of no kind that CHAT has, or a bullet holds no times, or ones that are
-        negative or run backwards; names the line.
+        negative or run backwards, or times stand among the words; names the line.
     """
     lines = list(_lines(text))
     names = _names(lines)
@@ -104,8 +109,15 @@ def _turn(line: _Line, names: dict[str, str]) -> Turn:
         )
     code, said = match.groups()
     speaker = checked_speaker(names.get(code, code), line.where)
+    said = _SHOWN.sub("\x15\\1\x15", said)
     span = _span(line.where, said)
-    text = spoken_words(_BULLET.sub(" ", said))
+    words = _BULLET.sub(" ", said).rstrip()
+    if _LOST.search(words):
+        raise DocumentError(
+            f"{line.where} of the transcript has times such as 0_1500 without the bullets around "
+            f"them, so that they read as words; save it again with CLAN, or put • around them"
+        )
+    text = spoken_words(words)
     if span is None:
         return Turn(text, speaker)
     return timed_turn(text, speaker, span, line.where)

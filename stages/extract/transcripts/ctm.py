@@ -17,7 +17,7 @@ from hilbert.store.types import Span, Turn
 
 _SPOKEN = {"lex", "frag", "fp", "un-lex", "for-lex"}
 """Types of the seventh field that are words; others are noises and what is not scored."""
-_NOBODY = {"<na>", "null", "unknown", "-"}
+_NOBODY = {"<na>", "na", "null", "unknown", "-"}
 _SILENCES = {"<eps>", "<sil>", "sil", "<unk>", "@", "!sil"}
 _RECORDING = 0  # index of the field of the recording's name
 _FEWEST, _MOST = 5, 8  # fields of a line
@@ -36,8 +36,13 @@ def _is_word(values: list[str]) -> bool:
         and is_number(values[2])
         and is_number(values[3])
         and "." in values[2] + values[3]
-        and (len(values) == 5 or is_number(values[5]) or values[5].lower() in _NOBODY)
+        and _has_confidence(values)
     )
+
+
+def _has_confidence(values: list[str]) -> bool:
+    """Whether the sixth field is one, or missing; else a blank stands within a field before it."""
+    return len(values) == _FEWEST or is_number(values[5]) or values[5].lower() in _NOBODY
 
 
 def parse_ctm(text: str, names: Sequence[str] = ()) -> list[Turn]:
@@ -72,6 +77,11 @@ def _first_alternatives(text: str) -> Iterator[Fields]:
             raise DocumentError(
                 f"{where} of the transcript has {len(values)} fields, a CTM {_FEWEST} to {_MOST}; "
                 f"mend it"
+            )
+        if not _has_confidence(values):
+            raise DocumentError(
+                f"{where} of the transcript has a sixth field that is no confidence such as 0.9: "
+                f"a name or word must hold no blank; mend it"
             )
         mark = values[4].upper()
         if mark == "<ALT>":

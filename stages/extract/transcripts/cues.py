@@ -22,6 +22,12 @@ from hilbert.store.types import Seconds, Span, Turn
 
 _TIME = r"-?(?:\d{1,4}:)?\d{1,3}:\d{1,2}(?:[.,]\d{1,6})?"  # laxer than both standards, unambiguous
 _TIMING_LINE = re.compile(rf"\s*({_TIME})\s*-->\s*({_TIME})(?:\s.*)?")
+# Times without the arrow "-->": with another one, or both in full and any sign or none between
+_FULL_TIME = r"\d{1,4}:\d{1,2}(?::\d{1,2}(?:[.,:]\d{1,6})?|[.,]\d{1,6})"
+_BROKEN_LINE = re.compile(
+    rf"\s*(?:{_TIME}\s*[-–—−=]{{0,3}}\s?[>→⟶➔➜⇒]\s*{_TIME}"
+    rf"|{_FULL_TIME}(?:\s*[-–—−=,;/]{{1,3}}\s*|\s+){_FULL_TIME})(?:\s+\w+:\S+)*\s*"
+)
 # One blank, not several, and no "<" inside: a search over a hostile line stays linear.
 _VOICE = re.compile(r"<(/?)v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>")
 _NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
@@ -52,13 +58,20 @@ class Utterance(NamedTuple):
 def looks_like_cues(text: str, *, insist: bool = False) -> bool:
     """Whether the first block, after the header of WebVTT, has a timing line.
 
-    Its times need not be readable: a broken one is to be refused, not read as prose. With
-    `insist`, as for a file named .srt, an arrow anywhere will do.
+    Its times need not be readable, nor its arrow be one: a broken one is to be refused, not read
+    as prose. With `insist`, as for a file named .srt, an arrow anywhere will do.
     """
     if text.startswith("WEBVTT") or (insist and "-->" in text):
         return True
     first = next(_blocks(text), None)
-    return first is not None and any("-->" in line and ":" in line for line in first.lines[:2])
+    return first is not None and any(
+        ("-->" in line and ":" in line) or _is_broken(line) for line in first.lines[:2]
+    )
+
+
+def _is_broken(line: str) -> bool:
+    """Whether two times stand alone on a line, as on that of a cue, without its arrow."""
+    return "-->" not in line and ":" in line and _BROKEN_LINE.fullmatch(line) is not None
 
 
 def parse_cues(text: str) -> list[Turn]:
@@ -71,10 +84,15 @@ def parse_cues(text: str) -> list[Turn]:
     Raises
     ------
     DocumentError
-        If a time is unreadable, negative, or runs backwards, or a voice is no name; names the
-        line.
+        If a time is unreadable, negative, or runs backwards, two times have no arrow between
+        them, or a voice is no name; names the line. If there is text, but no cue.
     """
     cues = list(_cues(text))
+    if not cues and text.strip() and not text.startswith("WEBVTT"):
+        raise DocumentError(
+            "the transcript has no pair of times such as 00:00:01.000 --> 00:00:02.500, as WebVTT "
+            "and SRT have them; mend it, or name the file as what it is (.txt)"
+        )
     plain = [plain_cue(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
     labels = find_labels(plain, n_paragraphs=len(cues))
     turns: list[Turn] = []
@@ -128,6 +146,7 @@ def _cues(text: str) -> Iterator[Cue]:
     """Cues in the order of the file; text that a blank line cut off is put back to its cue."""
     cue: Cue | None = None
     for block in _blocks(text):
+        _check_arrows(block)
         at = next((i for i, line in enumerate(block.lines[:2]) if "-->" in line), None)
         if at is not None:
             if cue is not None:
@@ -138,6 +157,14 @@ def _cues(text: str) -> Iterator[Cue]:
             cue.lines.extend(block.lines)
     if cue is not None:
         yield cue
+
+
+def _check_arrows(block: Block) -> None:
+    if _NOT_CUES.match(block.lines[0]):
+        return
+    for number, line in enumerate(block.lines, start=block.number):
+        if _is_broken(line):
+            raise _unreadable(f"line {number}")
 
 
 def _is_index(lines: list[str]) -> bool:

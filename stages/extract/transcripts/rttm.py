@@ -12,7 +12,7 @@ from hilbert.stages.extract.transcripts.line_fields import (
     of_one_recording,
 )
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.timing import read_number, timed_turn
+from hilbert.stages.extract.transcripts.timing import is_number, read_number, timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span, Turn
 
@@ -22,8 +22,11 @@ RTTM_TYPES = {
     "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB", "A/P",
 }  # fmt: skip
 _NOBODY = "<NA>"
+_NOTHING = {"<na>", "na", "null", "unknown", "-"}
+"""What files have for a confidence that is not known."""
 _RECORDING = 1  # index of the field of the recording's name
 _NAME = 7  # index of the field of the speaker's name
+_MOST = 10  # fields of a line; some programs leave out the last or the last two
 _LOOKED_AT = 20
 
 
@@ -46,8 +49,9 @@ def parse_rttm(text: str, names: Sequence[str] = ()) -> list[Turn]:
     Raises
     ------
     DocumentError
-        If a line has not enough fields or is of no type of RTTM, or its times are unreadable,
-        negative or run backwards, which names the line; or no recording is called so.
+        If a line has too few or too many fields (a name may hold a blank), or is of no type of
+        RTTM, or its times are unreadable, negative or run backwards, which names the line; or no
+        recording is called so.
     """
     lines = of_one_recording(list(_speaker_lines(text)), _RECORDING, names)
     return [_turn(line) for line in lines]
@@ -66,7 +70,20 @@ def _speaker_lines(text: str) -> Iterator[Fields]:
                     f"{where} of the transcript has {len(values)} fields, RTTM at least "
                     f"{_NAME + 1}; mend it"
                 )
+            if len(values) > _MOST or not _ends_in_numbers(values[_NAME + 1 :]):
+                raise DocumentError(
+                    f"{where} of the transcript has fields that RTTM has not: a name must hold no "
+                    f"blank (write Speaker_A, not Speaker A); mend it"
+                )
             yield line
+
+
+def _ends_in_numbers(values: list[str]) -> bool:
+    """Whether what follows the name is a confidence and a time, or nothing: no part of a name."""
+    if not all(value.lower() in _NOTHING or is_number(value) for value in values):
+        return False
+    confidence = values[0] if values else _NOBODY
+    return confidence.lower() in _NOTHING or 0 <= float(confidence) <= 1
 
 
 def _turn(line: Fields) -> Turn:

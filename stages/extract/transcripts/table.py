@@ -13,7 +13,9 @@ from hilbert.stages.extract.transcripts.line_fields import numbered_lines
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import (
+    are_milliseconds,
     clock_seconds,
+    is_number,
     read_number,
     timed_turn,
     until_the_next,
@@ -27,8 +29,8 @@ _NAMES = {
     "end": ("stoptime", "stop", "endtime", "end", "offset", "to", "tmax", "xmax"),
     "duration": ("duration", "dur"),
     "speaker": ("speaker", "speakerid", "speakername", "participant", "name", "who", "tier"),
-    "text": ("value", "text", "utterance", "transcript", "transcription", "sentence", "words",
-             "content", "label"),
+    "text": ("text", "utterance", "transcript", "transcription", "transcripttext", "sentence",
+             "dialogue", "dialog", "message", "content", "words", "label", "value"),
 }  # fmt: skip
 """What the columns may be called: without blanks, signs and case, and without the unit."""
 _UNIT = re.compile(r"(?:[\s_]+|[\s_]*[(\[])(s|secs?|seconds|ms|msec|milliseconds)[)\]]?$")
@@ -36,9 +38,13 @@ _CLOCK = re.compile(r"(-?)((?:\d{1,4}:(?=[0-5]?\d:))?\d{1,3}:[0-5]?\d(?:[.,]\d{1
 _EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
 # DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
 _CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
+_WHISPER = ["start", "end", "text"]
+"""The header of the TSV that Whisper writes, with tabs and whole milliseconds."""
+_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 _LONGEST_NAME = 40
 _DIARISED = re.compile(r"(?:(?:speaker|spkr?|s)[ _-]?\d{1,4}|speaker[ _-][a-z])", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_][\w-]*\.?(?: [\w-]+\.?){0,2}")
+_SPOKEN = re.compile(r"[^\W\d_][\w'’-]*[.,;:?!…]*")  # a word, as prose has them
 
 
 class _Column(NamedTuple):
@@ -87,8 +93,9 @@ def parse_table(text: str) -> list[Turn]:
     Raises
     ------
     DocumentError
-        If the header has no column of texts, or a row too many or too few cells, a time is
-        unreadable, negative or runs backwards; names the line.
+        If the header has no column of texts, or one that is not known seems to hold them, or that
+        of texts holds numbers alone, which names the column; or a row has too many or too few
+        cells, a time is unreadable, negative or runs backwards, which names the line.
     """
     table = _read(text)
     turns = [_turn(row, table) for row in table.rows]
@@ -147,7 +154,13 @@ def _read(text: str) -> _Table:
                 f"{row.where} of the transcript has {len(row.cells)} cells, the header "
                 f"{len(header)}; quote cells that hold the delimiter"
             )
+    if delimiter == "\t" and header == _WHISPER and _is_whisper_s(rows):
+        columns = {role: column._replace(unit_s=0.001) for role, column in columns.items()}
     columns = _with_labels(columns, rows)
+    if "text" in columns:
+        _check_texts(columns["text"], rows)
+    else:
+        _check_no_texts(header, rows)
     return _Table(columns, rows, has_decimal_commas=delimiter != ",")
 
 
@@ -189,6 +202,43 @@ def _with_labels(columns: dict[str, _Column], rows: list[_Row]) -> dict[str, _Co
     return columns
 
 
+def _is_whisper_s(rows: list[_Row]) -> bool:
+    """Whether times are whole numbers throughout, which as seconds were too long for the words."""
+    if not all(_WHOLE.fullmatch(cell.strip()) for row in rows for cell in row.cells[:2]):
+        return False
+    total = sum(int(row.cells[1]) - int(row.cells[0]) for row in rows)
+    return are_milliseconds(total, sum(len(row.cells[2].split()) for row in rows))
+
+
+def _check_texts(column: _Column, rows: list[_Row]) -> None:
+    """Refuse a column of texts that holds scores or counts."""
+    cells = [row.cells[column.position].strip() for row in rows]
+    if any(cells) and all(is_number(cell) for cell in cells if cell):
+        raise DocumentError(
+            f"the column {column.name} of the transcript holds numbers alone and no texts; call "
+            f"that of the texts text, and this one otherwise"
+        )
+
+
+def _check_no_texts(header: list[str], rows: list[_Row]) -> None:
+    """Refuse a table of speakers with texts in a column that is not known: they would be lost."""
+    known = {name for names in _NAMES.values() for name in names}
+    for column in _named(header).values():
+        if column.name not in known and any(_is_said(row.cells[column.position]) for row in rows):
+            raise DocumentError(
+                f"the column {column.name} of the transcript holds words; call it "
+                f"{', '.join(_NAMES['text'][:4])} or dialogue, or leave it out"
+            )
+
+
+def _is_said(cell: str) -> bool:
+    """Whether there are several words, or one that ends as a sentence does."""
+    words = cell.split()
+    if len(words) > 1:
+        return sum(_SPOKEN.fullmatch(word) is not None for word in words) > 1
+    return cell.strip().endswith((".", "?", "!", "…", "。", "？", "！"))
+
+
 def _rows(text: str, delimiter: str) -> Iterator[_Row]:
     """Rows; in a table of tabs, a line is a row, and a quote within it a quote."""
     if delimiter == "\t":
@@ -227,6 +277,16 @@ def _header(text: str) -> tuple[str, list[str]]:
 
 def _columns(header: list[str]) -> dict[str, _Column]:
     """The columns that are understood; of two that may be meant, the first in `_NAMES`."""
+    named = _named(header)
+    found = {
+        role: next((named[name] for name in names if name in named), None)
+        for role, names in _NAMES.items()
+    }
+    return {role: column for role, column in found.items() if column is not None}
+
+
+def _named(header: list[str]) -> dict[str, _Column]:
+    """Every column by its name; of two that are called alike, the first."""
     named: dict[str, _Column] = {}
     for position, name in enumerate(header):
         if len(name) <= _LONGEST_NAME:
@@ -234,8 +294,4 @@ def _columns(header: list[str]) -> dict[str, _Column]:
             plain = re.sub(r"[\W_]", "", _UNIT.sub("", name.lower()))
             unit_s = 0.001 if unit is not None and unit[1].startswith("m") else 1.0
             named.setdefault(plain, _Column(position, unit_s, plain))
-    found = {
-        role: next((named[name] for name in names if name in named), None)
-        for role, names in _NAMES.items()
-    }
-    return {role: column for role, column in found.items() if column is not None}
+    return named

@@ -25,9 +25,13 @@ _HEADER = re.compile(r"\s*(?:File type\s*=\s*)?\"ooTextFile")
 _TOKEN = re.compile(r'"(?:[^"]|"")*+"|!.*|[^\s"=]+|"')
 _SILENCES = {"sil", "sp", "spn", "<sil>", "<sp>", "<p>", "<p:>", "#", "_"}
 """Labels by which forced aligners and annotators mark that nothing is said."""
-# as the Montreal Forced Aligner names tiers: "words", or "Ann - words" where there are speakers
-_WORDS = re.compile(r"(?:(.*\S)\s*-\s*)?words?", re.IGNORECASE | re.DOTALL)
-_SOUNDS = re.compile(r"(?:.*\S\s*-\s*)?(?:phones?|phonemes?|syllables?|mau)", re.I | re.DOTALL)
+# as the Montreal Forced Aligner names tiers: "words", or "Ann - words" where there are speakers;
+# and as WebMAUS does, whose sounds are called MAU and KAN-MAU
+_WORDS = re.compile(r"(?:(.*\S)\s*[-_]\s*)?(?:words?|ort-mau)", re.IGNORECASE | re.DOTALL)
+_SOUNDS = re.compile(r"(?:.*\S\s*[-_]\s*)?(?:phones?|phonemes?|syllables?|mau)", re.I | re.DOTALL)
+_MAUS = {"ORT", "KAN", "MAU", "ORT-MAU", "KAN-MAU"}
+_MAUS_SOUNDS = {"KAN", "KAS", "MAS"}
+"""Tiers of canonical sounds and of syllables, which alone may be anyone's initials."""
 
 
 class _Token(NamedTuple):
@@ -64,7 +68,7 @@ def parse_textgrid(text: str) -> list[Turn]:
         interval and its tier by their numbers.
     """
     turns: list[Turn] = []
-    tiers = [tier for tier in _tiers(_Stream(text)) if not _SOUNDS.fullmatch(tier.name)]
+    tiers = _without_sounds(_tiers(_Stream(text)))
     words: list[tuple[str, list[Word]]] = []
     for tier in tiers:
         match = _WORDS.fullmatch(tier.name)
@@ -79,6 +83,22 @@ def parse_textgrid(text: str) -> list[Turn]:
         if speaker not in others and (speaker or not others):
             turns += turns_of_words(said)
     return turns
+
+
+def _without_sounds(tiers: list[_Tier]) -> list[_Tier]:
+    """The tiers but those of sounds; of several of WebMAUS, the one of words is called so."""
+    names = {tier.name.upper() for tier in tiers}
+    of_maus = len(names & _MAUS) > 1
+    found = []
+    for tier in tiers:
+        name = tier.name.upper()
+        if of_maus and (name in _MAUS_SOUNDS or (name == "ORT" and "ORT-MAU" in names)):
+            continue
+        if of_maus and name == "ORT":
+            found.append(tier._replace(name="words"))
+        elif _WORDS.fullmatch(name) or not _SOUNDS.fullmatch(name):
+            found.append(tier)
+    return found
 
 
 def _said(tier: _Tier, speaker: str) -> list[Word]:

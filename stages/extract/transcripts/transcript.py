@@ -56,6 +56,8 @@ _EXTENSIONS: Mapping[str, TranscriptFormat] = {
     ".rttm": "rttm",
     ".csv": "csv",
     ".tsv": "csv",
+    ".vtt": "webvtt",
+    ".srt": "srt",
 }
 
 _NOT_READ = frozenset(

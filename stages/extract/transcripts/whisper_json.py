@@ -4,7 +4,8 @@
   ``speaker`` in each segment; or just the list (`whisperx_json` where words have speakers);
 - transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``;
 - OpenAI's service, asked for words: ``{"text", "words": [{"word", "start", "end"}]}``, and unless
-  asked for more: ``{"text"}``, without times.
+  asked for more: ``{"text"}``, without times;
+- AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds.
 """
 
 import json
@@ -14,7 +15,12 @@ from dataclasses import replace
 from typing import Any
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD, fill_times, timed_turn
+from hilbert.stages.extract.transcripts.timing import (
+    SECONDS_PER_WORD,
+    are_milliseconds,
+    fill_times,
+    timed_turn,
+)
 from hilbert.stages.extract.transcripts.words import cut_at_words
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -94,7 +100,7 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     """
     found = [
         _word(word, f"word {n}")
-        for n, word in enumerate(words if isinstance(words, list) else [], 1)
+        for n, word in enumerate(_in_seconds(words) if isinstance(words, list) else [], 1)
     ]
     if all(word.start_s is None for word in found):
         return [Turn(" ".join(text.split()))]
@@ -105,6 +111,25 @@ def _sentences(text: str, words: Any) -> list[Turn]:
             groups.append([])
         groups[-1].append(replace(word, text=piece))
     return fill_times([_joined(group) for group in groups])
+
+
+def _in_seconds(words: list[Any]) -> list[Any]:
+    """Words with times in seconds; those of AssemblyAI are in milliseconds."""
+    if not all(
+        isinstance(word, Mapping)
+        and "text" in word
+        and all(_is_whole(word.get(key)) for key in ("start", "end"))
+        for word in words
+    ):
+        return words
+    total = sum(word["end"] - word["start"] for word in words)
+    if not are_milliseconds(total, len(words)):
+        return words
+    return [{**word, "start": word["start"] / 1000, "end": word["end"] / 1000} for word in words]
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 10**12  # a larger one may overflow
 
 
 def _word(word: Any, where: str) -> Turn:

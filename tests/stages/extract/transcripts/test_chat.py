@@ -56,6 +56,19 @@ def test_two_of_one_role_keep_their_codes() -> None:
     assert [turn.speaker for turn in said] == ["Sibling SI1", "Sibling SI2", "Target_Child", "X"]
 
 
+def test_bullets_as_they_are_shown() -> None:
+    text = cha("*INV:\thow are\n\tyou ? •100_1500•", "*PAR:\tI am . • 1500_2000 • •2000_3250•")
+    assert turns(text) == (
+        Turn("how are you?", "Investigator", 0.1, 1.5),
+        Turn("I am.", "Participant", 1.5, 3.25),
+    )
+
+
+def test_numbers_that_are_said_are_no_times() -> None:
+    text = cha("*PAR:\tin 19 40 .", "*PAR:\tNew_York 2 .", "*PAR:\tat 5_pm we . met 3 4 .")
+    assert [turn.text for turn in turns(text)][:2] == ["in 19 40.", "New York 2."]
+
+
 def test_without_times() -> None:
     assert turns(cha("*PAR:\tyes .", '*INV:\tno . {%pic:"x.jpg"}')) == (
         Turn("yes.", "Participant"),
@@ -112,6 +125,12 @@ def test_words(line: str, words: str) -> None:
         ("*PAR:\tsecret . {-5_1500}", "line 9 .* starts before 0"),
         ("*PAR:\tsecret . {1500_5}", "line 9 .* ends .* before it starts"),
         ("*PAR:\tsecret . {0_5} more . {9_8}", "line 9 .* ends .* before it starts"),
+        ("*PAR:\tsecret . 100_1500", "line 9 .* without the bullets"),
+        ("*PAR:\tsecret . 100_1500 {5_9}", "line 9 .* without the bullets"),
+        ("*PAR:\tsecret ? 100 1500 ", "line 9 .* without the bullets"),
+        ("*PAR:\tsecret +...\n\t100 1500", "line 9 .* without the bullets"),
+        ("*PAR:\tsecret . □100_1500□", "line 9 .* without the bullets"),
+        ("*PAR:\tsecret . •1500_5•", "line 9 .* ends .* before it starts"),
         ("*PAR secret .", "line 9 .* no speaker's code"),
         ("secret words", "line 9 .* begins with none of @"),
     ],
@@ -131,7 +150,26 @@ def test_bad_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["<", ">", "[", "[: ", "(", "&", "@a", "↫", "+", "0", "\x15", "a\n\t"]
+    "part",
+    [
+        "<",
+        ">",
+        "[",
+        "[: ",
+        "(",
+        "&",
+        "@a",
+        "↫",
+        "+",
+        "0",
+        "\x15",
+        "a\n\t",
+        "•",
+        "•1_2",
+        ". 1 ",
+        '•snd:"',
+        "1_",
+    ],
 )
 def test_hostile_lines_take_linear_time(part: str) -> None:
     start = time.process_time()

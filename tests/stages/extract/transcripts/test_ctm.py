@@ -76,6 +76,8 @@ def test_prose_is_no_ctm(text: str) -> None:
         ("rec A 1.0 -0.5 secret", "line 2 .* before it starts"),
         ("rec A 1.0 secret", "line 2 .* 4 fields, a CTM 5 to 8"),
         ("secret A 1.0 0.5 secret", "holds 2 recordings; .*ctm"),
+        ("rec A 1.0 0.5 secret words", "line 2 .* sixth field that is no confidence"),
+        ("my rec A 1.0 0.5 secret 0.9", "line 2 .* sixth field that is no confidence"),
         (f"rec A 1.0 0.5 a 1 lex {'s' * 41}", "line 2 .* names a speaker"),
     ],
 )

@@ -31,6 +31,12 @@ def test_turns() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("rest", ["", " <NA>", " <NA> <NA>", " 0.9", " 0.9 12.5", " NA 12.5"])
+def test_the_last_two_fields_may_be_missing(rest: str) -> None:
+    text = f"SPEAKER rec 1 1 2 <NA> <NA> Ann{rest}\n"
+    assert turns(text, "a.rttm") == (Turn("", "Ann", 1.0, 3.0),)
+
+
 @pytest.mark.parametrize("text", ["SPEAKER 1 says a b c d e f", "SPEAKER: one\nSPEAKER: two"])
 def test_prose_is_no_rttm(text: str) -> None:
     assert detect_format(text) == "plain"
@@ -48,6 +54,11 @@ def test_prose_is_no_rttm(text: str) -> None:
         (line(1, 1, kind="secret"), "line 2 .* no type of RTTM"),
         ("SPEAKER rec 1 2 3\n", "line 2 .* 5 fields, RTTM at least 8"),
         (line(1, 1, "s" * 41), "line 2 .* names a speaker"),
+        (line(1, 1, "secret A"), "line 2 .* must hold no blank"),
+        (line(1, 1).replace("rec", "secret name"), "line 2 .* must hold no blank"),
+        ("SPEAKER rec 1 1 1 <NA> <NA> secret A <NA>\n", "line 2 .* must hold no blank"),
+        ("SPEAKER rec 1 1 1 <NA> <NA> secret A\n", "line 2 .* must hold no blank"),
+        ("SPEAKER rec 1 1 1 <NA> <NA> secret 2 <NA>\n", "line 2 .* must hold no blank"),
     ],
 )
 def test_bad_lines(text: str, message: str) -> None:

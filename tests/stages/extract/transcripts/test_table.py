@@ -52,6 +52,44 @@ def test_other_headers(text: str) -> None:
         assert parse_transcript(text.encode(encoding)) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["text,value", "value,text", "utterance,words", "words,Transcription", "label,value",
+     "Dialogue,value", "message,value", "transcriptText,words", "transcript_text,value"],
+)  # fmt: skip
+def test_scores_and_counts_are_no_texts(header: str) -> None:
+    first = header.partition(",")[0] not in {"value", "words"}
+    cells = [("hi there", "0.5"), ("yes", "2")]
+    rows = [f"{i},{i + 1},A,{','.join(pair if first else pair[::-1])}" for i, pair in
+            enumerate(cells)]  # fmt: skip
+    found = turns("\n".join([f"start,end,speaker,{header}", *rows]))
+    assert [turn.text for turn in found] == ["hi there", "yes"]
+
+
+@pytest.mark.parametrize("name", ["value", "words", "text"])
+def test_texts_that_are_numbers_are_refused(name: str) -> None:
+    with pytest.raises(DocumentError, match=f"column {name} .* holds numbers alone"):
+        turns(f"start,end,speaker,{name}\n0,1,A,0.5\n1,2,B,7\n2,3,B,\n")
+    assert turns(f"start,end,speaker,{name}\n0,1,A,I am\n1,2,B,7\n")[1].text == "7"
+
+
+def test_whisper_s_own_are_in_milliseconds() -> None:
+    text = "start\tend\ttext\n0\t1500\thello there\n1500\t1500\tso\n2000\t2750\tyes\n"
+    spans = [(0.0, 1.5), (1.5, 1.5), (2.0, 2.75)]
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == spans
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["start\tend\ttext\n0\t15\thello there\n15\t27\tyes\n",
+     "start\tend\ttext\n0\t15.0\thello there\n15\t27\tyes\n",
+     "start\tend\ttext\tspeaker\n0\t15\thello there\tA\n15\t27\tyes\tB\n",
+     "start,end,text\n0,15,hello there\n15,27,yes\n"],
+)  # fmt: skip
+def test_others_are_in_seconds(text: str) -> None:
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [(0.0, 15.0), (15.0, 27.0)]
+
+
 def test_no_ends() -> None:
     assert turns("start,text\n5,c\n0,a b\n") == (
         Turn("a b", None, 0.0, 5.0),
@@ -127,6 +165,21 @@ DIARISED = (Turn("", "SPEAKER_00", 0.0, 1.0), Turn("", "SPEAKER_01", 1.5, 2.0))
 def test_speakers_only(text: str) -> None:
     assert detect_format(text) == "csv"
     assert turns(text) == DIARISED
+
+
+@pytest.mark.parametrize("cells", [("secret words", "yes"), ("yes", "secret."), ("秘密。", "")])
+def test_texts_under_a_name_that_is_not_known_are_refused(cells: tuple[str, str]) -> None:
+    for header in ("start,end,speaker,transcription_clean", "start,duration,label,what was said"):
+        rows = f"0,1,SPEAKER_00,{cells[0]}\n1.5,1.5,SPEAKER_01,{cells[1]}\n"
+        with pytest.raises(DocumentError, match=r"the column (transcriptionclean|whatwassaid) of "
+                           r".* holds words; call it text, .*leave it out") as error:  # fmt: skip
+            turns(f"{header}\n{rows}")
+        assert "secret" not in str(error.value)
+
+
+def test_other_columns_beside_speakers_are_left_out() -> None:
+    text = "start,end,speaker,emotion,score,file,name\n0,1,SPEAKER_00,happy,0.5,my a.wav,Ann Lee\n"
+    assert turns(f"{text}1.5,2,SPEAKER_01,sad,1e-3,b c.wav,Bob Ray\n") == DIARISED
 
 
 def test_labels_that_are_said() -> None:

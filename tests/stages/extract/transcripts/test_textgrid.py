@@ -95,6 +95,29 @@ class TestForcedAlignment:
         expected = (Turn("hello there", None, 0.0, 1.0), Turn("bye", None, 2.0, 2.5))
         assert turns(long_form(words=WORDS, phones=SOUNDS)) == expected
 
+    @pytest.mark.parametrize(
+        "names",
+        ["ORT-MAU", "ORT-MAU KAN-MAU MAU", "ORT KAN MAU", "ORT KAN", "MAU ORT KAS MAS",
+         "ORT ORT-MAU KAN-MAU MAU", "Word Phone"],
+    )  # fmt: skip
+    def test_sounds_are_not_said(self, names: str) -> None:
+        of_words = {"ORT", "ORT-MAU", "Word"}
+        tiers = {name: WORDS if name in of_words else SOUNDS for name in names.split()}
+        expected = (Turn("hello there", None, 0.0, 1.0), Turn("bye", None, 2.0, 2.5))
+        assert turns(long_form(**tiers)) == expected
+        said: list[Interval] = [(0, 2.5, "Hello there, bye.")]
+        assert turns(long_form(Ann=said, **tiers)) == (Turn("Hello there, bye.", "Ann", 0.0, 2.5),)
+
+    def test_one_name_alone_may_be_a_speaker_s(self) -> None:
+        for name in ("KAN", "ORT", "KAS"):
+            assert turns(long_form(**{name: WORDS, "Ann": WORDS}))[0].speaker == name
+
+    def test_names_with_underscores(self) -> None:
+        found = turns(long_form(Ann_words=WORDS, Ann_phones=SOUNDS))
+        assert [(turn.text, turn.speaker) for turn in found] == [
+            ("hello there", "Ann"), ("bye", "Ann"),
+        ]  # fmt: skip
+
     def test_of_several_speakers(self) -> None:
         tiers = {"Ann - words": WORDS, "Ann - phones": SOUNDS, "Bob - words": WORDS}
         found = turns(long_form(**tiers))

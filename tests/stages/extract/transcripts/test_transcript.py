@@ -110,6 +110,39 @@ class TestCues:
         with pytest.raises(DocumentError, match="line 2"):
             said("1\n00:00:xx --> 00:00:02,000\nsecret", name)
 
+    @pytest.mark.parametrize(
+        "timing",
+        ["00:00:01,000 -> 00:00:02,000", "00:01.000 -- > 00:02.000", "00:01.000 —> 00:02.000",
+         "00:00:01,000 – 00:00:02,000", "00:01.000 → 00:02.000 align:start line:0%",
+         "00:01 -> 00:02", "00:00:01.5,00:00:02.5", "00:00:01,000 00:00:02,000",
+         "00:01:02 — 00:02:03 ", "00:00:01:12 - 00:00:03:10"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("header", ["WEBVTT\n\n", "1\n00:00:00,000 --> 00:00:01,000\n", ""])
+    def test_two_times_without_their_arrow(self, header: str, timing: str) -> None:
+        first = "00:00.000 --> 00:01.000\n" if header.startswith("WEB") else ""
+        before = f"{header}{first}secret\n\n" if header else ""
+        line = before.count("\n") + 2
+        for name in ("a.srt", "a.vtt", ""):
+            with pytest.raises(DocumentError, match=f"^line {line} .* no pair of times") as error:
+                said(f"{before}7\n{timing}\nsecret\n\n8\n00:00:04,000 --> 00:00:05,000\nb", name)
+            assert "secret" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        "line", ["10:30 - 11:45", "From 00:00:01 -> 00:00:02.", "00:00:01.5 - 00:00:02.5 it was",
+                 "A: 0:01", "0:01", "1 -> 2", "10:30, 11:45"],
+    )  # fmt: skip
+    def test_times_that_are_said(self, line: str) -> None:
+        assert said(vtt(line))[0][1] == line
+        assert said(vtt("So.") + "\n\nNOTE was\n00:00:01 -> 00:00:02\n")[0][1] == "So."
+
+    @pytest.mark.parametrize("name", ["a.srt", "a.vtt", "A.VTT"])
+    def test_what_is_none_is_refused_by_its_name(self, name: str) -> None:
+        for text in ("Some secret prose.", "1\n00:00:01\nsecret\n"):
+            with pytest.raises(DocumentError, match="has no pair of times such as") as error:
+                said(text, name)
+            assert "secret" not in str(error.value)
+            assert said(text)
+
     def test_a_sentence_is_no_voice(self) -> None:
         secret = "my name is secret and I live at the end of this road"
         for name in (secret, "S" * 41, "one two three four five"):
@@ -219,6 +252,22 @@ class TestWhisperJson:
             Turn("Hello there I am", None, 0.0, 1.5),
             Turn("Ann Yes", None, 2.6, 3.5),
         )
+
+    def test_words_of_assemblyai_are_in_milliseconds(self) -> None:
+        words = [
+            {"text": text, "start": start, "end": end, "confidence": 0.9, "speaker": who}
+            for text, start, end, who in [("Hi", 0, 500, "A"), ("there", 600, 1100, "A"),
+                                          ("yes.", 1500, 1900, "B")]
+        ]  # fmt: skip
+        value = {"id": "x", "text": "Hi there yes.", "words": words, "utterances": []}
+        assert self.parse(value) == (Turn("Hi there", "A", 0.0, 1.1), Turn("yes.", "B", 1.5, 1.9))
+        for word in words:
+            word["start"] /= 100  # type: ignore[operator]
+            word["end"] /= 100  # type: ignore[operator]
+        assert self.parse(value)[0].end_s == 11.0
+        words = [{"text": "secret", "start": 0, "end": 10**400}]
+        with pytest.raises(DocumentError, match="not finite"):
+            self.parse({"text": "secret", "words": words})
 
     def test_words_with_speakers_and_without_times(self) -> None:
         words = [
