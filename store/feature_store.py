@@ -161,6 +161,10 @@ class FeatureStore:
         """Encoders by the name under which `read` knows them."""
         return dict(self._latest.encoders)
 
+    def transcription(self) -> Mapping[str, Any] | None:
+        """How the last extraction transcribed that did; None if none has noted it."""
+        return self._latest.transcribe
+
     def read(self, document: str, encoder: str) -> Features:
         """Features of one document under one encoder, as ``(x, times)``.
 
@@ -323,7 +327,7 @@ class FeatureStore:
             self.refresh()
             old = self._latest
             new = replace(change(old), generation=old.generation + 1)
-            if (new.rows, new.encoders) == (old.rows, old.encoders) and old.generation:
+            if new == replace(old, generation=new.generation) and old.generation:
                 return old
             try:
                 write_manifest(self.records, new)

@@ -331,6 +331,77 @@ def test_a_call_that_does_not_say_it_transcribes_as_before(
     assert segment_times(project, "audio") != before
 
 
+def test_made_texts_stay_when_a_document_of_another_language_comes(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    rows = project.rows()
+    rows[2]["language"] = "en"
+    project.write_table(rows)
+    project.extract(f"--transcribe={model}")
+    before = segment_times(project, "audio")
+    add(project, "german")
+    taken(calls)
+    assert project.extract()["failed"] == []
+    assert taken(calls) == ["german"]
+    assert segment_times(project, "audio") == before
+
+
+def test_a_transcript_that_broke_turns_nothing_off(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    project.extract(f"--transcribe={model}", "--language", "en")
+    (path,) = made(project)
+    whole = path.read_text()
+    path.write_text(whole[:-40])
+    for _ in range(2):  # the second finds no document that was transcribed
+        assert [name for name, _ in _failed(project.extract(expect=3))] == ["audio"]
+    path.write_text(whole)
+    taken(calls)
+    assert project.extract()["failed"] == []
+    assert taken(calls) == []
+    assert segment_times(project, "audio") == [(0.0, 3.0), (4.0, 7.0)]
+
+
+def _failed(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(failure["id"], failure["reason"]) for failure in report["failed"]]
+
+
+def test_where_transcripts_are_is_remembered(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    mine = project.folder / "mine"
+    project.extract(f"--transcribe={model}")
+    made(project)[0].parent.rename(mine)
+    project.extract(f"--transcribe={model}", "--transcripts-dir", str(mine))  # nothing is cut anew
+    (path,) = mine.iterdir()
+    path.write_text(path.read_text().replace("moved", "burned down"))
+    taken(calls)
+    assert (project.extract()["segmented"], taken(calls)) == (1, [])
+    assert made(project) == []
+    moved = project.folder / "elsewhere"
+    moved.mkdir()
+    project.store.rename(moved / "feats.zarr")
+    mine.rename(moved / "mine")
+    arguments = [*project.arguments()]
+    arguments[arguments.index(str(project.store))] = str(moved / "feats.zarr")
+    assert json.loads(run(*arguments, "--json").stdout.splitlines()[-1])["segmented"] == 0
+
+
+def test_that_all_are_transcribed_is_remembered(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    flag = f"--transcribe={model}"
+    project.extract(flag, "--transcribe-when", "all")
+    assert taken(calls) == ["audio", "both1", "both2"]
+    assert (project.extract()["segmented"], taken(calls)) == (0, [])
+    assert project.extract(flag)["segmented"] == 2  # those that have transcripts
+    assert (project.extract()["segmented"], taken(calls)) == (0, [])
+
+
 def test_the_store_holds_no_words_and_only_the_owner_reads_them(
     project: Project, model: Path, calls: Calls
 ) -> None:
