@@ -153,9 +153,15 @@ class FeatureStore:
         """Rows of the latest manifest by document."""
         return dict(self._rows)
 
-    def documents(self) -> tuple[str, ...]:
-        """Ids of the documents of the latest manifest, sorted."""
-        return tuple(self._rows)
+    def documents(self, encoder: str | None = None) -> tuple[str, ...]:
+        """Ids of the documents of the latest manifest, sorted.
+
+        With the name of an encoder only of those that have features under it: not of those that
+        failed or lack its modality.
+        """
+        if encoder is None:
+            return tuple(self._rows)
+        return tuple(name for name, row in self._rows.items() if encoder in row.feature_keys)
 
     def encoders(self) -> dict[str, EncoderInfo]:
         """Encoders by the name under which `read` knows them."""
@@ -210,8 +216,19 @@ class FeatureStore:
         return None if n_rows is None else np.array(n_rows, np.int64)
 
     def segments(self, document: str) -> tuple[Segment, ...]:
-        """Segments of one document, audio before text, without their texts."""
-        return self.segments_under(self._rows[document].segment_key)
+        """Segments of one document, audio before text, without their texts.
+
+        Raises
+        ------
+        KeyError
+            If the store does not have the document.
+        StoreError
+            If the document failed before it was cut, or what is stored is damaged.
+        """
+        row = self._rows[document]
+        if row.segment_key is None and row.failure is not None:
+            raise StoreError(f"document {document} failed and has no segments: {row.failure}")
+        return self.segments_under(row.segment_key)
 
     def segments_under(self, segment_key: str | None) -> tuple[Segment, ...]:
         """Segments by their key."""
