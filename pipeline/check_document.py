@@ -13,7 +13,7 @@ from hilbert.stages.extract.checks.problem import Problem, problem_of
 from hilbert.stages.extract.checks.signal import Signal
 from hilbert.stages.extract.checks.turns import spans_of, turn_problems
 from hilbert.stages.extract.recordings.audio import SILENCE_PEAK, SILENT, AudioInfo, probe
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment import SegmentConfig, telling
 from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
@@ -82,6 +82,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
     except (DocumentError, OSError) as error:
         problems.append(problem_of(DocumentError(reason_of(error))))
     turns = _turns(document, config.transcript_format)
+    said = [turn for turn in turns if count_words(turn.text)]
     info = _info(document)
     duration_s = None if info is None else info.duration_s
     problems += column_problems(document, turns, duration_s)
@@ -96,8 +97,8 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
         segments=tuple(_without_text(segment) for segment in segments),
         n_words=sum(segment.n_words for segment in segments),
         audio_digest=None if signal is None or signal.fault else signal.digest,
-        turns_digest=_digest(turns, document),
-        is_timed=bool(turns and spans_of(turns)),
+        turns_digest=_digest(said, document),
+        is_timed=bool(said and spans_of(said)),
     )
 
 
@@ -125,7 +126,10 @@ def _signal_problems(
 
 
 def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
-    """Turns on the recording's clock; none where the transcript cannot be read."""
+    """Turns on the recording's clock; none where the transcript cannot be read.
+
+    Those without words only where they tell who speaks, which cuts the recording likewise.
+    """
     try:
         if document.transcript is not None:
             turns = read_transcript(Path(document.transcript), format, names_of(document))
@@ -135,7 +139,7 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
             return []
     except (DocumentError, OSError):
         return []
-    return [placed(turn, document) for turn in turns if count_words(turn.text)]
+    return [placed(turn, document) for turn in telling(turns)]
 
 
 def _info(document: Document) -> AudioInfo | None:

@@ -107,6 +107,18 @@ def test_a_transcript_out_of_step(place: Place, shift: float, how: str) -> None:
     assert place.check()["problems"] == []
 
 
+@pytest.mark.parametrize("name", ["who.rttm", "who.csv"])
+def test_times_of_who_speaks_are_judged_like_others(place: Place, name: str) -> None:
+    ends = [(0.0, 9.0), (2.0, place.duration_s + 20)]
+    lines = ["start,end,speaker", *(f"{start},{end},Ann" for start, end in ends)]
+    if name.endswith("rttm"):
+        lines = [f"SPEAKER late 1 {s} {e - s} <NA> <NA> Ann <NA> <NA>" for s, e in ends]
+    (place.folder / name).write_text("\n".join(lines))
+    place.add("late", transcript=name)
+    kinds = {p["kind"] for p in place.check("--quick")["problems"] if p["document"] == "late"}
+    assert kinds == {"longer than audio", "overlapping turns"}
+
+
 def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
     """Read as prose there are no times; read as a table they lie behind the audio."""
     path = place.folder / "d00.vtt"

@@ -252,6 +252,18 @@ def test_without_words_an_rttm_still_cuts_the_audio(
     assert segment_times(project, "mute") == [(1.0, 4.0)]
 
 
+def test_an_rttm_of_another_recording_is_refused(
+    project: Project, model: Path, calls: Calls
+) -> None:
+    (project.folder / "late.rttm").write_text(RTTM.format(at=300, n=3, who="Ann"))
+    add(project, "late", transcript="late.rttm")
+    done = project.extract(f"--transcribe={model}", expect=3)
+    assert "late" in taken(calls)
+    ((name, reason),) = _failed(done)
+    assert name == "late"
+    assert "lie outside the audio (they run from 300.0 s to 303.0 s" in reason
+
+
 def test_all_replaces_what_is_given(project: Project, model: Path, calls: Calls) -> None:
     project.extract(f"--transcribe={model}", "--transcribe-when", "all")
     assert taken(calls) == ["audio", "both1", "both2"]
