@@ -119,6 +119,12 @@ def test_times_of_who_speaks_are_judged_like_others(place: Place, name: str) -> 
     assert kinds == {"longer than audio", "overlapping turns"}
 
 
+def test_a_reserved_name_in_another_case(place: Place) -> None:
+    place.rows[0]["Start"] = "1"
+    (what,) = [p["what"] for p in place.check("--quick")["problems"] if p["kind"] == "column"]
+    assert "did you mean start" in what
+
+
 def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
     """Read as prose there are no times; read as a table they lie behind the audio."""
     path = place.folder / "d00.vtt"
