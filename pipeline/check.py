@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from hilbert.pipeline.check_document import Facts, check_document
+from hilbert.pipeline.check_document import Facts, Understood, check_document
 from hilbert.pipeline.check_duplicates import duplicate_problems
 from hilbert.pipeline.check_estimate import Estimate, estimate, n_cores
 from hilbert.pipeline.check_labels import ColumnCount, count_labels, label_problems
@@ -63,6 +63,8 @@ class CheckReport:
         Seconds of recordings, and of what of them would be encoded.
     rates : mapping of int to int
         Recordings by sampling rate.
+    understood : tuple of Understood
+        What transcript files were taken for, one a document that has one.
     """
 
     n_documents: int
@@ -73,6 +75,7 @@ class CheckReport:
     found: tuple[Found, ...]
     estimate: Estimate
     quick: bool
+    understood: tuple[Understood, ...] = ()
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -105,6 +108,7 @@ def check_corpus(corpus: Corpus, options: CheckOptions) -> CheckReport:
         found=tuple(sorted(found, key=lambda f: SEVERITIES.index(f.problem.severity))),
         estimate=estimate(facts, decode_s),
         quick=options.quick,
+        understood=tuple(fact.understood for fact in facts if fact.understood is not None),
     )
 
 

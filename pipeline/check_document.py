@@ -18,7 +18,12 @@ from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.shared_file import names_of
-from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
+from hilbert.stages.extract.transcripts.transcript import (
+    decoded,
+    detect_format,
+    parse_transcript,
+    read_transcript,
+)
 from hilbert.stages.extract.turns import placed
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
@@ -43,6 +48,8 @@ class Facts:
         Of the decoded samples, and of the turns with their times.
     is_timed : bool
         Whether all its turns have times.
+    understood : Understood, optional
+        How its transcript file is read, where it can be.
     """
 
     document: Document
@@ -53,6 +60,7 @@ class Facts:
     audio_digest: str | None = None
     turns_digest: str | None = None
     is_timed: bool = False
+    understood: "Understood | None" = None
 
     @property
     def fails(self) -> bool:
@@ -62,6 +70,25 @@ class Facts:
     def seconds(self) -> float:
         """Of audio that an extraction would encode."""
         return sum((s.end_s or 0.0) - (s.start_s or 0.0) for s in self.segments if _is_audio(s))
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a transcript was taken for.
+
+    Attributes
+    ----------
+    format : str
+    n_words : int
+    is_timed : bool
+        Whether all turns have times.
+    speakers : frozenset of str
+    """
+
+    format: str
+    n_words: int
+    is_timed: bool
+    speakers: frozenset[str]
 
 
 def check_document(document: Document, config: SegmentConfig, signal: Signal | None) -> Facts:
@@ -99,6 +126,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
         audio_digest=None if signal is None or signal.fault else signal.digest,
         turns_digest=_digest(said, document),
         is_timed=bool(said and spans_of(said)),
+        understood=_understood(document, config.transcript_format, turns),
     )
 
 
@@ -140,6 +168,23 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
     except (DocumentError, OSError):
         return []
     return [placed(turn, document) for turn in telling(turns)]
+
+
+def _understood(
+    document: Document, format: TranscriptFormat, turns: Sequence[Turn]
+) -> Understood | None:
+    """How the transcript file was read; None without one that can be."""
+    if document.transcript is None or not turns:
+        return None
+    path = Path(document.transcript)
+    try:
+        if format == "auto":
+            format = detect_format(decoded(path.read_bytes()), path.name.lower())
+    except (DocumentError, OSError):
+        return None
+    n_words = sum(count_words(turn.text) for turn in turns)
+    speakers = frozenset(turn.speaker for turn in turns if turn.speaker is not None)
+    return Understood(format, n_words, bool(spans_of(turns)), speakers)
 
 
 def _info(document: Document) -> AudioInfo | None:

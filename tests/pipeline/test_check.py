@@ -125,6 +125,19 @@ def test_a_reserved_name_in_another_case(place: Place) -> None:
     assert "did you mean start" in what
 
 
+def test_what_transcripts_were_taken_for_is_told(place: Place) -> None:
+    (place.folder / "who.csv").write_text("start,end,speaker\n0,9,Ann\n9,12,B\n")
+    (place.folder / "plain.txt").write_text("We walked along the river.")
+    for name in ("who.csv", "plain.txt"):
+        place.add(name, transcript=name)
+    report = place.check("--quick")
+    assert report["transcripts"] == {"webvtt": 12, "csv": 1, "plain": 1}
+    assert report["speakers"] == {"A": 12, "B": 13, "Ann": 1}
+    line = "Transcripts: webvtt 12, csv 1 (1 without words), plain 1 (1 without times);"
+    said = run("check", str(place.table), "--quick").output
+    assert f"{line} speakers: B 13, A 12, Ann 1." in said
+
+
 def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
     """Read as prose there are no times; read as a table they lie behind the audio."""
     path = place.folder / "d00.vtt"
