@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from hilbert.pipeline.check_document import Facts, check_document
+from hilbert.pipeline.check_document import Facts, Understood, check_document
 from hilbert.pipeline.check_duplicates import duplicate_problems
 from hilbert.pipeline.check_estimate import Estimate, estimate, n_cores
 from hilbert.pipeline.check_labels import ColumnCount, count_labels, label_problems
-from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.corpus import Corpus, column_warnings
 from hilbert.pipeline.progress import show_progress
 from hilbert.stages.extract.checks.problem import SEVERITIES, Problem
 from hilbert.stages.extract.checks.signal import Signal, measure_signal
@@ -63,6 +63,8 @@ class CheckReport:
         Seconds of recordings, and of what of them would be encoded.
     rates : mapping of int to int
         Recordings by sampling rate.
+    understood : tuple of Understood
+        What transcript files were taken for, one a document that has one.
     """
 
     n_documents: int
@@ -73,6 +75,7 @@ class CheckReport:
     found: tuple[Found, ...]
     estimate: Estimate
     quick: bool
+    understood: tuple[Understood, ...] = ()
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ def check_corpus(corpus: Corpus, options: CheckOptions) -> CheckReport:
     found += [Found(*pair) for pair in duplicate_problems(facts, _audio_digests(facts, options))]
     rates = Counter(fact.info.sampling_rate for fact in recorded if fact.info)
     found += [Found(None, problem) for problem in _rate_problems(rates)]
+    found += [Found(None, problem) for problem in _column_problems(corpus.columns)]
     found += [Found(None, problem) for problem in label_problems(labels, options.targets)]
     recorded_s = sum(fact.info.duration_s for fact in recorded if fact.info)
     decode_s = done.decode_s / (done.decoded_s / 3600) if done.decoded_s else None
@@ -104,6 +108,7 @@ def check_corpus(corpus: Corpus, options: CheckOptions) -> CheckReport:
         found=tuple(sorted(found, key=lambda f: SEVERITIES.index(f.problem.severity))),
         estimate=estimate(facts, decode_s),
         quick=options.quick,
+        understood=tuple(fact.understood for fact in facts if fact.understood is not None),
     )
 
 
@@ -194,6 +199,11 @@ def _recordings(facts: Sequence[Facts]) -> list[Facts]:
         if fact.info is not None and fact.document.audio is not None:
             first.setdefault(fact.document.audio, fact)
     return list(first.values())
+
+
+def _column_problems(columns: Sequence[str]) -> Iterator[Problem]:
+    for sentence in column_warnings(columns):
+        yield Problem("warning", "column", sentence.rstrip("?"), "rename it, unless it is a label")
 
 
 def _rate_problems(rates: Mapping[int, int]) -> Iterator[Problem]:

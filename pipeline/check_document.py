@@ -13,12 +13,17 @@ from hilbert.stages.extract.checks.problem import Problem, problem_of
 from hilbert.stages.extract.checks.signal import Signal
 from hilbert.stages.extract.checks.turns import spans_of, turn_problems
 from hilbert.stages.extract.recordings.audio import SILENCE_PEAK, SILENT, AudioInfo, probe
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment import SegmentConfig, telling
 from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.shared_file import names_of
-from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
+from hilbert.stages.extract.transcripts.transcript import (
+    decoded,
+    detect_format,
+    parse_transcript,
+    read_transcript,
+)
 from hilbert.stages.extract.turns import placed
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
@@ -43,6 +48,8 @@ class Facts:
         Of the decoded samples, and of the turns with their times.
     is_timed : bool
         Whether all its turns have times.
+    understood : Understood, optional
+        How its transcript file is read, where it can be.
     """
 
     document: Document
@@ -53,6 +60,7 @@ class Facts:
     audio_digest: str | None = None
     turns_digest: str | None = None
     is_timed: bool = False
+    understood: "Understood | None" = None
 
     @property
     def fails(self) -> bool:
@@ -62,6 +70,25 @@ class Facts:
     def seconds(self) -> float:
         """Of audio that an extraction would encode."""
         return sum((s.end_s or 0.0) - (s.start_s or 0.0) for s in self.segments if _is_audio(s))
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a transcript was taken for.
+
+    Attributes
+    ----------
+    format : str
+    n_words : int
+    is_timed : bool
+        Whether all turns have times.
+    speakers : frozenset of str
+    """
+
+    format: str
+    n_words: int
+    is_timed: bool
+    speakers: frozenset[str]
 
 
 def check_document(document: Document, config: SegmentConfig, signal: Signal | None) -> Facts:
@@ -82,6 +109,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
     except (DocumentError, OSError) as error:
         problems.append(problem_of(DocumentError(reason_of(error))))
     turns = _turns(document, config.transcript_format)
+    said = [turn for turn in turns if count_words(turn.text)]
     info = _info(document)
     duration_s = None if info is None else info.duration_s
     problems += column_problems(document, turns, duration_s)
@@ -96,8 +124,9 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
         segments=tuple(_without_text(segment) for segment in segments),
         n_words=sum(segment.n_words for segment in segments),
         audio_digest=None if signal is None or signal.fault else signal.digest,
-        turns_digest=_digest(turns, document),
-        is_timed=bool(turns and spans_of(turns)),
+        turns_digest=_digest(said, document),
+        is_timed=bool(said and spans_of(said)),
+        understood=_understood(document, config.transcript_format, turns),
     )
 
 
@@ -125,7 +154,10 @@ def _signal_problems(
 
 
 def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
-    """Turns on the recording's clock; none where the transcript cannot be read."""
+    """Turns on the recording's clock; none where the transcript cannot be read.
+
+    Those without words only where they tell who speaks, which cuts the recording likewise.
+    """
     try:
         if document.transcript is not None:
             turns = read_transcript(Path(document.transcript), format, names_of(document))
@@ -135,7 +167,24 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
             return []
     except (DocumentError, OSError):
         return []
-    return [placed(turn, document) for turn in turns if count_words(turn.text)]
+    return [placed(turn, document) for turn in telling(turns)]
+
+
+def _understood(
+    document: Document, format: TranscriptFormat, turns: Sequence[Turn]
+) -> Understood | None:
+    """How the transcript file was read; None without one that can be."""
+    if document.transcript is None or not turns:
+        return None
+    path = Path(document.transcript)
+    try:
+        if format == "auto":
+            format = detect_format(decoded(path.read_bytes()), path.name.lower())
+    except (DocumentError, OSError):
+        return None
+    n_words = sum(count_words(turn.text) for turn in turns)
+    speakers = frozenset(turn.speaker for turn in turns if turn.speaker is not None)
+    return Understood(format, n_words, bool(spans_of(turns)), speakers)
 
 
 def _info(document: Document) -> AudioInfo | None:

@@ -8,6 +8,7 @@ import click
 
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline.check import CheckReport, Found
+from hilbert.pipeline.check_document import Understood
 from hilbert.pipeline.check_estimate import ENCODERS
 from hilbert.pipeline.check_labels import ColumnCount
 from hilbert.pipeline.cli_store_output import size
@@ -15,6 +16,8 @@ from hilbert.stages.extract.checks.problem import SEVERITIES
 
 MOST_SHOWN = 8
 """Problems of a kind that are printed; a corpus may have one for every document."""
+MOST_SPEAKERS = 5
+"""Names of speakers that are printed."""
 
 
 def as_json(report: CheckReport) -> dict[str, Any]:
@@ -24,6 +27,8 @@ def as_json(report: CheckReport) -> dict[str, Any]:
         "recorded_seconds": report.recorded_s,
         "speech_seconds": report.speech_s,
         "sampling_rates": {str(rate): n for rate, n in report.rates.items()},
+        "transcripts": dict(Counter(one.format for one in report.understood)),
+        "speakers": dict(_speakers(report.understood)),
         "labels": {count.column: _column_as_json(count) for count in report.labels},
         "problems": [
             {"document": document, "severity": p.severity, "kind": p.kind, "what": p.what,
@@ -51,9 +56,36 @@ def echo(report: CheckReport) -> None:
         rates = ", ".join(f"{rate} Hz" for rate in report.rates)
         said += f" at {rates}, {hours(report.speech_s)} of it to encode"
     click.echo(f"{said}.")
+    if report.understood:
+        click.echo(understood_line(report.understood))
     _echo_labels(report.labels)
     _echo_problems(report.found)
     _echo_estimate(report)
+
+
+def understood_line(understood: Sequence[Understood]) -> str:
+    """What transcripts were taken for: ``Transcripts: csv 3 (1 without words); speakers: P 3.``"""
+    formats = [
+        f"{name} {n}{_lacking([one for one in understood if one.format == name])}"
+        for name, n in Counter(one.format for one in understood).most_common()
+    ]
+    names = _speakers(understood)
+    told = [f"{_short(name)} {n}" for name, n in names.most_common(MOST_SPEAKERS)]
+    if len(names) > MOST_SPEAKERS:
+        told.append(f"{len(names) - MOST_SPEAKERS} others")
+    return f"Transcripts: {', '.join(formats)}; speakers: {', '.join(told) or 'none named'}."
+
+
+def _lacking(understood: Sequence[Understood]) -> str:
+    n_wordless = sum(not one.n_words for one in understood)
+    n_untimed = sum(not one.is_timed for one in understood)
+    told = [f"{n} without {what}" for n, what in ((n_wordless, "words"), (n_untimed, "times")) if n]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _speakers(understood: Sequence[Understood]) -> Counter[str]:
+    """Documents by the speakers that their transcripts name."""
+    return Counter(name for one in understood for name in sorted(one.speakers))
 
 
 def _echo_labels(labels: Sequence[ColumnCount]) -> None:

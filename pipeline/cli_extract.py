@@ -11,7 +11,7 @@ from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import extract_output
 from hilbert.pipeline.choose_encoders import choose_encoders, modalities_of, store_precision
 from hilbert.pipeline.cli_common import option
-from hilbert.pipeline.corpus import read_corpus
+from hilbert.pipeline.corpus import column_warnings, read_corpus
 from hilbert.pipeline.extract import extract
 from hilbert.pipeline.extract_report import ExtractReport, nothing_to_do
 from hilbert.pipeline.languages import language_warnings, recogniser_warnings
@@ -186,9 +186,10 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
             look.modalities, options, precision, known=look.known, drop_unwanted=drop_unwanted
         )
         if has_encoders(look, [encoder.info for encoder in encoders]):
-            extract_output.echo_warnings(look.warnings)
+            warnings = (*column_warnings(look.columns), *look.warnings)
+            extract_output.echo_warnings(warnings)
             report = nothing_to_do(look, dry_run=options.dry_run)
-            return Encoded(look.columns, encoders, report, look.warnings)
+            return Encoded(look.columns, encoders, report, warnings)
     corpus = read_corpus(project.corpus)
     options = as_stored(options, corpus, project.store)
     known = encoders_at(project.store)
@@ -197,6 +198,7 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
     )
     infos = [encoder.info for encoder in encoders]
     warnings = (
+        *column_warnings(corpus.columns),
         *language_warnings(corpus, infos, options.transcribe),
         *recogniser_warnings(corpus, options.transcribe),
     )

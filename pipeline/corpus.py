@@ -33,6 +33,8 @@ RESERVED = (
     "language",
 )
 _RESERVED = frozenset(RESERVED)
+_SOURCES = frozenset(("audio", "transcript", "text"))
+_ALIASES = {"offset": "transcript_offset"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -100,9 +102,29 @@ def read_corpus(path: Path) -> Corpus:
 def _check_columns(table: str, columns: tuple[str, ...]) -> None:
     if "id" not in columns:
         hint = "; are the cells parted by commas?" if any(";" in c for c in columns) else ""
+        if meant := [name for name, reserved in _misspelt(columns).items() if reserved == "id"]:
+            hint = f"; write {meant[0]} as id, and all reserved names in lower case"
         raise CorpusError(f"{table} has no column id; it has: {', '.join(columns)}{hint}")
-    if not {"audio", "transcript", "text"} & set(columns):
-        raise CorpusError(f"{table} has none of the columns audio, transcript and text")
+    if not _SOURCES & set(columns):
+        meant = [name for name in _misspelt(columns).values() if name in _SOURCES]
+        hint = f"; did you mean {' and '.join(meant)}, in lower case?" if meant else ""
+        raise CorpusError(f"{table} has none of the columns audio, transcript and text{hint}")
+
+
+def column_warnings(columns: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each column that is a label, but has a reserved name in another spelling."""
+    return tuple(
+        f"the column {name} is read as a label; did you mean {reserved}?"
+        for name, reserved in _misspelt(columns).items()
+    )
+
+
+def _misspelt(columns: Sequence[str]) -> dict[str, str]:
+    """Columns that are not reserved, with the reserved name that they may mean."""
+    meant = {name: re.sub(r"[\s-]+", "_", name.strip().lower()) for name in columns}
+    meant = {name: _ALIASES.get(like, like) for name, like in meant.items()}
+    return {name: like for name, like in meant.items()
+            if name not in _RESERVED and like in _RESERVED}  # fmt: skip
 
 
 def _documents(cells: "_Cells") -> tuple[Document, ...]:

@@ -18,7 +18,7 @@ from hilbert.pipeline.extract_report import ExtractReport, report_of
 from hilbert.pipeline.last_look import note_look
 from hilbert.pipeline.outlook import Outlook, look
 from hilbert.pipeline.session import ExtractOptions, Session
-from hilbert.pipeline.transcribe_step import placed
+from hilbert.pipeline.transcribe_step import placed, way_of
 from hilbert.stages.extract.encoders.base import Precision
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.store.errors import StoreError
@@ -108,7 +108,8 @@ def _publish(
         return None
     before = store.manifest().generation
     rows = _stored(session, outlook.rows, lacking)
-    published = store.publish(Manifest(0, rows, encoders), prune=session.options.prune)
+    manifest = Manifest(0, rows, encoders, way_of(session))
+    published = store.publish(manifest, prune=session.options.prune)
     if published.generation == before:
         return lacking  # all of it was referred to before this extraction, and stayed
     store.refresh()

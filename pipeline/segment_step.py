@@ -15,7 +15,7 @@ from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import Result, SegmentedWork, Session
 from hilbert.stages.extract.recordings.audio import probe
-from hilbert.stages.extract.segment import SegmentConfig, segment_document
+from hilbert.stages.extract.segment import SegmentConfig, require_within, segment_document
 from hilbert.stages.extract.speech_activity import speech_regions
 from hilbert.stages.extract.stretches import kept_of
 from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised
@@ -105,7 +105,7 @@ def segments_of(
     """
     turns = None
     if document.transcript is not None:
-        turns = _turns_of(document, document.transcript, config)
+        turns = _turns_of(document, document.transcript, config, hear=hear)
     elif document.text is not None:
         turns = parse_transcript(document.text.encode())
     if document.audio is None or not hear:
@@ -118,13 +118,17 @@ def segments_of(
     return segment_document(turns, duration_s, config, document=document, speech=speech)
 
 
-def _turns_of(document: Document, transcript: str, config: SegmentConfig) -> tuple[Turn, ...]:
+def _turns_of(
+    document: Document, transcript: str, config: SegmentConfig, *, hear: bool
+) -> tuple[Turn, ...]:
     path, names = Path(transcript), names_of(document)
     if document.diarisation is None:
         return read_transcript(path, config.transcript_format, names)
     who, offset_s = document.diarisation
-    speakers = Speakers(read_transcript(Path(who), "rttm", names), offset_s)
-    return read_diarised(path, speakers)
+    turns = read_transcript(Path(who), "rttm", names)
+    if document.audio is not None and hear:
+        require_within(turns, offset_s, probe(Path(document.audio)).duration_s)
+    return read_diarised(path, Speakers(turns, offset_s))
 
 
 def reason_of(error: DocumentError | StoreError | OSError) -> str:

@@ -1,5 +1,6 @@
 """How documents of a store or a run were transcribed, so that others are in the same way."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,20 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.documents import summaries_of
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.recogniser_files import find_recogniser
-from hilbert.stages.extract.transcribe import TranscribeConfig, lacks_words, recogniser_components
+from hilbert.stages.extract.transcribe import (
+    TranscribeConfig,
+    When,
+    lacks_words,
+    recogniser_components,
+)
 from hilbert.store.errors import HilbertError
-from hilbert.store.feature_store import open_store
+from hilbert.store.feature_store import FeatureStore, open_store
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.formats import format_at
 from hilbert.store.keys import canonical
 from hilbert.store.manifest import Row
 from hilbert.store.segment_table import SegmentSummary
+from hilbert.store.types import Document
 
 _LANGUAGE = "language"
 
@@ -94,14 +101,15 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
         If the store's documents have no one way, or its recogniser is not to be had here.
     """
     made = options.transcribe
-    lacking = [d for d in corpus.documents if d.audio is not None and lacks_words(d)]
-    if made.model is not None or not made.as_before or not lacking or format_at(place) is None:
+    if made.model is not None or not made.as_before or format_at(place) is None:
         return options
     store = open_store(place)
-    rows = store.rows()
-    untold = [document for document in lacking if document.language is None] or lacking
-    known = [rows[document.id] for document in untold if document.id in rows]
-    recorded = transcription_of(known, summaries_of(store, known))
+    last = store.transcription() or {}
+    when: When = "all" if "all" in (made.when, last.get("when")) else "missing"
+    covered = [
+        d for d in corpus.documents if d.audio is not None and (when == "all" or lacks_words(d))
+    ]
+    recorded = _recorded(store, covered) if covered else None
     if recorded is None:
         return options
     if recorded.get("differ"):
@@ -110,7 +118,10 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
             " with --transcribe=MODEL, or leave out those that were made with --no-transcribe"
         )
     config = _config(recorded, str(recorded["model"]))
-    config = replace(config, transcripts_dir=made.transcripts_dir)
+    folder = made.transcripts_dir
+    if folder is None and "folder" in last:
+        folder = Path(os.path.normpath(place.absolute().parent / str(last["folder"])))
+    config = replace(config, when=when, transcripts_dir=folder)
     try:
         part = _differs(config, recorded)
     except HilbertError:
@@ -122,6 +133,30 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
             " transcripts that were made with --no-transcribe"
         )
     return replace(options, transcribe=config)
+
+
+def _recorded(store: FeatureStore, covered: Sequence[Document]) -> Mapping[str, Any] | None:
+    """How transcripts of documents were made, judged by all that the store has; None if none were.
+
+    Documents that failed, and those that are new, were encoded neither with a transcript nor
+    without: where there are no others, what the last extraction noted holds.
+    """
+    rows, last = store.rows(), store.transcription()
+    known = [rows[document.id] for document in covered if document.id in rows]
+    summaries = summaries_of(store, known)
+    recorded = transcription_of(known, summaries)
+    if recorded is None:
+        return None if summaries else last
+    if recorded.get("differ"):
+        return recorded
+    if last is not None:
+        return {**recorded, _LANGUAGE: last[_LANGUAGE]}
+    told = {document.id for document in covered if document.language is not None}
+    untold = [row for row in known if row.id not in told]
+    own = transcription_of(untold, summaries)
+    if own is None:  # which language was told for all, nothing says
+        return {**recorded, _LANGUAGE: None if len(told) < len(covered) else recorded[_LANGUAGE]}
+    return own
 
 
 def _config(recorded: Mapping[str, Any], model: str) -> TranscribeConfig:

@@ -92,6 +92,22 @@ def with_components(session: Session, work: Work) -> Work:
     return work._replace(cut={**work.cut, "transcription": made})
 
 
+def way_of(session: Session) -> Mapping[str, object] | None:
+    """How this extraction transcribed, for a later one that does not say; None if it did not.
+
+    The folder is told from where the store is, so that both can be moved together.
+    """
+    config, made = session.options.transcribe, next(iter(session.transcripts.values()), None)
+    if made is None:
+        return None
+    assert config.transcripts_dir is not None  # `begin` sets it
+    way = {**made, "language": config.language, "when": config.when}
+    if config.transcripts_dir != default_folder(session.place).absolute():
+        beside = session.place.absolute().parent
+        way["folder"] = Path(os.path.relpath(config.transcripts_dir, beside)).as_posix()
+    return way
+
+
 def _plan(session: Session, documents: Sequence[Document]) -> list[Planned]:
     """Keys of the transcripts; documents whose recording cannot be read fail."""
     config = session.options.transcribe

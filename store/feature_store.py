@@ -153,13 +153,23 @@ class FeatureStore:
         """Rows of the latest manifest by document."""
         return dict(self._rows)
 
-    def documents(self) -> tuple[str, ...]:
-        """Ids of the documents of the latest manifest, sorted."""
-        return tuple(self._rows)
+    def documents(self, encoder: str | None = None) -> tuple[str, ...]:
+        """Ids of the documents of the latest manifest, sorted.
+
+        With the name of an encoder only of those that have features under it: not of those that
+        failed or lack its modality.
+        """
+        if encoder is None:
+            return tuple(self._rows)
+        return tuple(name for name, row in self._rows.items() if encoder in row.feature_keys)
 
     def encoders(self) -> dict[str, EncoderInfo]:
         """Encoders by the name under which `read` knows them."""
         return dict(self._latest.encoders)
+
+    def transcription(self) -> Mapping[str, Any] | None:
+        """How the last extraction transcribed that did; None if none has noted it."""
+        return self._latest.transcribe
 
     def read(self, document: str, encoder: str) -> Features:
         """Features of one document under one encoder, as ``(x, times)``.
@@ -206,8 +216,19 @@ class FeatureStore:
         return None if n_rows is None else np.array(n_rows, np.int64)
 
     def segments(self, document: str) -> tuple[Segment, ...]:
-        """Segments of one document, audio before text, without their texts."""
-        return self.segments_under(self._rows[document].segment_key)
+        """Segments of one document, audio before text, without their texts.
+
+        Raises
+        ------
+        KeyError
+            If the store does not have the document.
+        StoreError
+            If the document failed before it was cut, or what is stored is damaged.
+        """
+        row = self._rows[document]
+        if row.segment_key is None and row.failure is not None:
+            raise StoreError(f"document {document} failed and has no segments: {row.failure}")
+        return self.segments_under(row.segment_key)
 
     def segments_under(self, segment_key: str | None) -> tuple[Segment, ...]:
         """Segments by their key."""
@@ -323,7 +344,7 @@ class FeatureStore:
             self.refresh()
             old = self._latest
             new = replace(change(old), generation=old.generation + 1)
-            if (new.rows, new.encoders) == (old.rows, old.encoders) and old.generation:
+            if new == replace(old, generation=new.generation) and old.generation:
                 return old
             try:
                 write_manifest(self.records, new)

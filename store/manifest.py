@@ -50,6 +50,8 @@ class Manifest:
     generation: int
     rows: tuple[Row, ...] = ()
     encoders: Mapping[str, EncoderInfo] = field(default_factory=dict)
+    transcribe: Mapping[str, Any] | None = None
+    """How the extraction transcribed that last did, for those that do not say."""
 
 
 def merge(old: Manifest, new: Manifest, *, prune: bool = False) -> Manifest:
@@ -79,7 +81,9 @@ def merge(old: Manifest, new: Manifest, *, prune: bool = False) -> Manifest:
     rows = [_merge_row(former.pop(row.id, None), row, kept) for row in new.rows]
     if not prune:
         rows += [_keep_features(row, kept) for row in former.values()]
-    return Manifest(old.generation + 1, tuple(sorted(rows, key=lambda row: row.id)), encoders)
+    transcribe = old.transcribe if new.transcribe is None else new.transcribe
+    ordered = tuple(sorted(rows, key=lambda row: row.id))
+    return Manifest(old.generation + 1, ordered, encoders, transcribe)
 
 
 def _merge_row(old: Row | None, new: Row, kept: set[str]) -> Row:
@@ -181,8 +185,10 @@ def document_name(generation: int) -> str:
 def _to_json(manifest: Manifest) -> dict[str, Any]:
     rows = manifest.rows
     labels = dict.fromkeys(name for row in rows for name in row.columns)
+    transcribe = {} if manifest.transcribe is None else {"transcribe": dict(manifest.transcribe)}
     return {
         "generation": manifest.generation,
+        **transcribe,
         "encoders": {name: asdict(info) for name, info in manifest.encoders.items()},
         "documents": {name: [getattr(row, name) for row in rows] for name in _SINGLE},
         "columns": {name: [row.columns.get(name) for row in rows] for name in labels},
@@ -203,7 +209,7 @@ def _from_json(body: Mapping[str, Any]) -> Manifest:
             strict=True,
         )
     )
-    return Manifest(body["generation"], rows, _encoders(body))
+    return Manifest(body["generation"], rows, _encoders(body), body.get("transcribe"))
 
 
 def _encoders(body: Mapping[str, Any]) -> dict[str, EncoderInfo]:

@@ -17,6 +17,7 @@ from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.timing import equal_pieces, share_time
 from hilbert.stages.extract.turns import (
     cut_to,
+    end_of,
     group_by_speaker,
     is_timed,
     merge_short,
@@ -112,7 +113,7 @@ class SegmentConfig:
         )
 
 
-def _telling(turns: Sequence[Turn]) -> list[Turn]:
+def telling(turns: Sequence[Turn]) -> list[Turn]:
     """The turns with a text; where there are none, those that tell who speaks when."""
     spoken = [turn for turn in turns if turn.text.strip()]
     return spoken or [turn for turn in turns if is_timed(turn)]
@@ -161,7 +162,7 @@ def segment_document(
             f"the audio lasts {audio_duration_s:.3f} s, a segment at least {SHORTEST_S} s; "
             f"remove the document"
         )
-    turns = [placed(turn, document) for turn in _telling(turns or ())]
+    turns = [placed(turn, document) for turn in telling(turns or ())]
     times = bool(turns) and all(is_timed(turn) for turn in turns)
     if config.method == "turns" and not times:
         raise DocumentError(_no_times(turns))
@@ -296,14 +297,35 @@ def _bounds(segment: Segment) -> tuple[Seconds, Seconds]:
     return segment.start_s, segment.end_s
 
 
+def require_within(turns: Sequence[Turn], offset_s: Seconds, audio_duration_s: Seconds) -> None:
+    """Check that who speaks when, `offset_s` added, tells of the recording.
+
+    Else nobody would be found to have said anything.
+
+    Raises
+    ------
+    DocumentError
+        If there are timed turns, and all lie outside it.
+    """
+    timed = [turn for turn in turns if is_timed(turn)]
+    spans = [Span(start_of(turn) + offset_s, end_of(turn) + offset_s) for turn in timed]
+    if spans and all(s.start_s >= audio_duration_s or s.end_s <= 0 for s in spans):
+        whole = Span(min(s.start_s for s in spans), max(s.end_s for s in spans))
+        raise _outside(whole, audio_duration_s)
+
+
+def _outside(span: Span, audio_duration_s: Seconds) -> DocumentError:
+    return DocumentError(
+        f"the transcript's times lie outside the audio (they run from {span.start_s:.1f} s "
+        f"to {span.end_s:.1f} s, the audio to {audio_duration_s:.1f} s); check that the two "
+        f"belong together, and the column transcript_offset"
+    )
+
+
 def _no_audio_of_turns(turns: Sequence[Turn], audio_duration_s: Seconds) -> DocumentError:
     span = span_of(turns)
     if span.start_s > audio_duration_s - SHORTEST_S or span.end_s < SHORTEST_S:
-        return DocumentError(
-            f"the transcript's times lie outside the audio (they run from {span.start_s:.1f} s "
-            f"to {span.end_s:.1f} s, the audio to {audio_duration_s:.1f} s); check that the two "
-            f"belong together, and the column transcript_offset"
-        )
+        return _outside(span, audio_duration_s)
     return DocumentError(
         f"no turn of the transcript spans {SHORTEST_S} s or more of the audio that is kept; "
         f"mend its times, or give it without times"

@@ -91,7 +91,10 @@ DOCUMENTS: list[tuple[str, Mapping[str, str], str | None]] = [
      "the transcript file none.vtt is missing"),
     ("transcript folder", {"audio": "sound.wav", "transcript": "t"},
      "the transcript t is a directory"),
-    ("audio as transcript", {"transcript": "sound.wav"}, "the transcript is not UTF-8"),
+    ("audio as transcript", {"transcript": "sound.wav"},
+     "the transcript sound.wav is an audio file"),
+    ("address", {"audio": "https://example.org/a.wav"}, "is an address of the network"),
+    ("home", {"audio": "~/a.wav"}, "~ does not stand for the home folder"),
 ]  # fmt: skip
 
 

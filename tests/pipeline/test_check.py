@@ -107,6 +107,37 @@ def test_a_transcript_out_of_step(place: Place, shift: float, how: str) -> None:
     assert place.check()["problems"] == []
 
 
+@pytest.mark.parametrize("name", ["who.rttm", "who.csv"])
+def test_times_of_who_speaks_are_judged_like_others(place: Place, name: str) -> None:
+    ends = [(0.0, 9.0), (2.0, place.duration_s + 20)]
+    lines = ["start,end,speaker", *(f"{start},{end},Ann" for start, end in ends)]
+    if name.endswith("rttm"):
+        lines = [f"SPEAKER late 1 {s} {e - s} <NA> <NA> Ann <NA> <NA>" for s, e in ends]
+    (place.folder / name).write_text("\n".join(lines))
+    place.add("late", transcript=name)
+    kinds = {p["kind"] for p in place.check("--quick")["problems"] if p["document"] == "late"}
+    assert kinds == {"longer than audio", "overlapping turns"}
+
+
+def test_a_reserved_name_in_another_case(place: Place) -> None:
+    place.rows[0]["Start"] = "1"
+    (what,) = [p["what"] for p in place.check("--quick")["problems"] if p["kind"] == "column"]
+    assert "did you mean start" in what
+
+
+def test_what_transcripts_were_taken_for_is_told(place: Place) -> None:
+    (place.folder / "who.csv").write_text("start,end,speaker\n0,9,Ann\n9,12,B\n")
+    (place.folder / "plain.txt").write_text("We walked along the river.")
+    for name in ("who.csv", "plain.txt"):
+        place.add(name, transcript=name)
+    report = place.check("--quick")
+    assert report["transcripts"] == {"webvtt": 12, "csv": 1, "plain": 1}
+    assert report["speakers"] == {"A": 12, "B": 13, "Ann": 1}
+    line = "Transcripts: webvtt 12, csv 1 (1 without words), plain 1 (1 without times);"
+    said = run("check", str(place.table), "--quick").output
+    assert f"{line} speakers: B 13, A 12, Ann 1." in said
+
+
 def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
     """Read as prose there are no times; read as a table they lie behind the audio."""
     path = place.folder / "d00.vtt"

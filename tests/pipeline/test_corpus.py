@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hilbert.pipeline.corpus import Corpus, read_corpus
+from hilbert.pipeline.corpus import Corpus, column_warnings, read_corpus
 from hilbert.store.errors import CorpusError
 from hilbert.store.types import Span
 
@@ -148,3 +148,16 @@ def test_a_cell_may_hold_a_three_hour_interview(tmp_path: Path) -> None:
 def test_cells_that_would_end_badly_later(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(CorpusError, match=said):
         read_corpus(write(tmp_path / "c.jsonl", line))
+
+
+def test_reserved_names_in_another_spelling_are_told(tmp_path: Path) -> None:
+    table = tmp_path / "c.csv"
+    table.write_text("id,audio,Start,Offset,end,END,mood,Mood\na,a.wav,1,2,3,4,x,y\n")
+    first, second, third = column_warnings(read_corpus(table).columns)
+    assert "column Start is read as a label; did you mean start?" in first
+    assert "column Offset is read as a label; did you mean transcript_offset?" in second
+    assert "column END is read as a label; did you mean end?" in third
+    for header, said in (("ID,Audio", "write ID as id"), ("id,Audio", "did you mean audio")):
+        table.write_text(f"{header}\na,a.wav\n")
+        with pytest.raises(CorpusError, match=said):
+            read_corpus(table)

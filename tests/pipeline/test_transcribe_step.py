@@ -252,6 +252,18 @@ def test_without_words_an_rttm_still_cuts_the_audio(
     assert segment_times(project, "mute") == [(1.0, 4.0)]
 
 
+def test_an_rttm_of_another_recording_is_refused(
+    project: Project, model: Path, calls: Calls
+) -> None:
+    (project.folder / "late.rttm").write_text(RTTM.format(at=300, n=3, who="Ann"))
+    add(project, "late", transcript="late.rttm")
+    done = project.extract(f"--transcribe={model}", expect=3)
+    assert "late" in taken(calls)
+    ((name, reason),) = _failed(done)
+    assert name == "late"
+    assert "lie outside the audio (they run from 300.0 s to 303.0 s" in reason
+
+
 def test_all_replaces_what_is_given(project: Project, model: Path, calls: Calls) -> None:
     project.extract(f"--transcribe={model}", "--transcribe-when", "all")
     assert taken(calls) == ["audio", "both1", "both2"]
@@ -329,6 +341,77 @@ def test_a_call_that_does_not_say_it_transcribes_as_before(
     assert "audio" not in json.loads(status.stdout.splitlines()[-1])["not_current"]["segment"]
     assert project.extract("--no-transcribe")["segmented"] == 1
     assert segment_times(project, "audio") != before
+
+
+def test_made_texts_stay_when_a_document_of_another_language_comes(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    rows = project.rows()
+    rows[2]["language"] = "en"
+    project.write_table(rows)
+    project.extract(f"--transcribe={model}")
+    before = segment_times(project, "audio")
+    add(project, "german")
+    taken(calls)
+    assert project.extract()["failed"] == []
+    assert taken(calls) == ["german"]
+    assert segment_times(project, "audio") == before
+
+
+def test_a_transcript_that_broke_turns_nothing_off(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    project.extract(f"--transcribe={model}", "--language", "en")
+    (path,) = made(project)
+    whole = path.read_text()
+    path.write_text(whole[:-40])
+    for _ in range(2):  # the second finds no document that was transcribed
+        assert [name for name, _ in _failed(project.extract(expect=3))] == ["audio"]
+    path.write_text(whole)
+    taken(calls)
+    assert project.extract()["failed"] == []
+    assert taken(calls) == []
+    assert segment_times(project, "audio") == [(0.0, 3.0), (4.0, 7.0)]
+
+
+def _failed(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(failure["id"], failure["reason"]) for failure in report["failed"]]
+
+
+def test_where_transcripts_are_is_remembered(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    mine = project.folder / "mine"
+    project.extract(f"--transcribe={model}")
+    made(project)[0].parent.rename(mine)
+    project.extract(f"--transcribe={model}", "--transcripts-dir", str(mine))  # nothing is cut anew
+    (path,) = mine.iterdir()
+    path.write_text(path.read_text().replace("moved", "burned down"))
+    taken(calls)
+    assert (project.extract()["segmented"], taken(calls)) == (1, [])
+    assert made(project) == []
+    moved = project.folder / "elsewhere"
+    moved.mkdir()
+    project.store.rename(moved / "feats.zarr")
+    mine.rename(moved / "mine")
+    arguments = [*project.arguments()]
+    arguments[arguments.index(str(project.store))] = str(moved / "feats.zarr")
+    assert json.loads(run(*arguments, "--json").stdout.splitlines()[-1])["segmented"] == 0
+
+
+def test_that_all_are_transcribed_is_remembered(
+    project: Project, model: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model.parent)
+    flag = f"--transcribe={model}"
+    project.extract(flag, "--transcribe-when", "all")
+    assert taken(calls) == ["audio", "both1", "both2"]
+    assert (project.extract()["segmented"], taken(calls)) == (0, [])
+    assert project.extract(flag)["segmented"] == 2  # those that have transcripts
+    assert (project.extract()["segmented"], taken(calls)) == (0, [])
 
 
 def test_the_store_holds_no_words_and_only_the_owner_reads_them(

@@ -165,6 +165,16 @@ def test_an_unchanged_manifest_is_not_published_again(store: FeatureStore) -> No
     assert open_store(store.files.root).manifest().generation == 1
 
 
+def test_documents_that_failed_or_lack_a_modality_can_be_left_out(store: FeatureStore) -> None:
+    rows = (Row("a", "g", segment_key="s", feature_keys={"e": "k"}), Row("b", "g", segment_key="t"),
+            Row("c", "g", failure="its audio is missing"))  # fmt: skip
+    info = EncoderInfo("e", "audio", 3, "f", {})
+    store.publish(Manifest(0, rows, {"e": info}))
+    assert (store.documents(), store.documents("e")) == (("a", "b", "c"), ("a",))
+    with pytest.raises(StoreError, match=r"document c failed .*: its audio is missing"):
+        store.segments("c")
+
+
 def test_the_loser_of_a_race_merges_its_documents(store: FeatureStore) -> None:
     other = open_store(store.files.root)
     fill(store, ("d1",))

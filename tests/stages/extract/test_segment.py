@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilbert.stages.extract.recordings.audio import probe
-from hilbert.stages.extract.segment import SegmentConfig, segment_document
+from hilbert.stages.extract.segment import SegmentConfig, require_within, segment_document
 from hilbert.stages.extract.sentences import count_words, split_text
 from hilbert.stages.extract.transcripts.transcript import read_transcript
 from hilbert.store.errors import DocumentError, HilbertError
@@ -428,3 +428,12 @@ def test_real_sentences(test_data: Path) -> None:
         turns = read_transcript(path)
         segments = segment_document(turns, 300.0, CONFIG, document=DOCUMENT)
         assert len(audio_of(segments)) == len(text_of(segments)) <= len(turns) == 20
+
+
+def test_times_of_who_speaks_that_all_lie_outside_the_recording_are_refused() -> None:
+    turns = [Turn("", "Ann", 0.0, 4.0), Turn("", "Bob", 4.0, 9.0)]
+    require_within(turns, 0.0, 1.0)
+    require_within([], 0.0, 1.0)
+    for offset_s in (2.0, -9.0):
+        with pytest.raises(DocumentError, match="times lie outside the audio"):
+            require_within(turns, offset_s, 2.0)
