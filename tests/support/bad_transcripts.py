@@ -8,7 +8,7 @@ import json
 from codecs import BOM_UTF8
 from typing import NamedTuple
 
-DONE = None
+from support.bad_layouts import DONE, NO_WORDS, layouts
 
 
 class Bad(NamedTuple):
@@ -39,7 +39,6 @@ def part(start: object, end: object, text: object = "well then", **more: object)
 GOOD = "00:01.000 --> 00:04.000|Something is said."
 LATER = "00:05.000 --> 00:08.000|And more of it."
 COMMAS = "00:00:01,000 --> 00:00:04,000|Something is said."
-NO_WORDS = "the transcript holds no words; remove it, or mend it"
 
 TRANSCRIPTS = [
     Bad("sound.vtt", vtt(GOOD, LATER), DONE),
@@ -104,4 +103,5 @@ TRANSCRIPTS = [
     Bad("100000-characters.txt", b"Something is said. " * 5_264, DONE),
     Bad("100000-letters.txt", b"a" * 100_000, DONE),
     Bad("100000-brackets.txt", b"<" * 100_000 + b" so", DONE),
+    *(Bad(*row) for row in layouts()),
 ]  # fmt: skip
