@@ -38,6 +38,7 @@ _CLOCK = re.compile(r"(-?)((?:\d{1,4}:(?=[0-5]?\d:))?\d{1,3}:[0-5]?\d(?:[.,]\d{1
 _EVENT = re.compile(r"<[A-Za-z_]+>")  # <laughter>, <sigh>
 # DAIC-WOZ writes what its interviewer says after the name of the clip: how_doingV (so how are ...)
 _CLIP = re.compile(r"(?=\S*(?:_|[a-z][A-Z0-9]))[A-Za-z]\w*\s+\((.*)\)", re.DOTALL)
+_OF_TIMES = re.compile(r"start|begin|onset|time")
 _WHISPER = ["start", "end", "text"]
 """The header of the TSV that Whisper writes, with tabs and whole milliseconds."""
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
@@ -94,7 +95,8 @@ def parse_table(text: str) -> list[Turn]:
     ------
     DocumentError
         If the header has no column of texts, or one that is not known seems to hold them, or that
-        of texts holds numbers alone, which names the column; or a row has too many or too few
+        of texts holds numbers alone, or none of starts is known and another seems to hold times,
+        which names the column; or a row has too many or too few
         cells, a time is unreadable, negative or runs backwards, which names the line.
     """
     table = _read(text)
@@ -161,6 +163,8 @@ def _read(text: str) -> _Table:
         _check_texts(columns["text"], rows)
     else:
         _check_no_texts(header, rows)
+    if "start" not in columns:
+        _check_no_times(header, rows)
     return _Table(columns, rows, has_decimal_commas=delimiter != ",")
 
 
@@ -228,6 +232,20 @@ def _check_no_texts(header: list[str], rows: list[_Row]) -> None:
             raise DocumentError(
                 f"the column {column.name} of the transcript holds words; call it "
                 f"{', '.join(_NAMES['text'][:4])} or dialogue, or leave it out"
+            )
+
+
+def _check_no_times(header: list[str], rows: list[_Row]) -> None:
+    """Refuse a table of turns with times in a column that is not known: they would be lost."""
+    known = {name for names in _NAMES.values() for name in names}
+    for column in _named(header).values():
+        cells = [row.cells[column.position].strip() for row in rows]
+        if column.name in known or not _OF_TIMES.search(column.name) or not any(cells):
+            continue
+        if all(is_number(cell) or _CLOCK.fullmatch(cell) for cell in cells if cell):
+            raise DocumentError(
+                f"the column {column.name} of the transcript holds times in a unit that is not "
+                f"known; call it start, in seconds or as hh:mm:ss, or leave it out"
             )
 
 

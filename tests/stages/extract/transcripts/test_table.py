@@ -177,6 +177,15 @@ def test_texts_under_a_name_that_is_not_known_are_refused(cells: tuple[str, str]
         assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["startMs", "start (min)", "Timecode In", "begin_frame"])
+def test_times_under_a_name_that_is_not_known_are_refused(name: str) -> None:
+    for cells in (("100", "2500"), ("0:01", "0:05.5"), ("", "2500")):
+        table = f"{name},speaker,text\n{cells[0]},A,Well then.\n{cells[1]},B,Yes.\n"
+        with pytest.raises(DocumentError, match=r"the column \w+ of the transcript holds times"):
+            turns(table)
+    assert len(turns("sometimes,speaker,text\nyes,A,Well then.\nno,B,Yes.\n")) == 2
+
+
 def test_other_columns_beside_speakers_are_left_out() -> None:
     text = "start,end,speaker,emotion,score,file,name\n0,1,SPEAKER_00,happy,0.5,my a.wav,Ann Lee\n"
     assert turns(f"{text}1.5,2,SPEAKER_01,sad,1e-3,b c.wav,Bob Ray\n") == DIARISED
