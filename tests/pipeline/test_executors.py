@@ -192,7 +192,9 @@ def slow_extraction(
 ) -> "subprocess.Popen[bytes]":
     """An extraction of a minute in a process group of its own, once it has encoded something."""
     slow = replace(bench, trap=Trap(slow_s=2.0))
+    # who starts tests in the background may have it ignore interrupts, which is inherited
     code = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path, PosixPath\nfrom support.exact import Bench, Trap\n"
         f"if __name__ == '__main__': {slow!r}.extract(Path({str(store)!r}), {ALL}, **{options})"
     )

@@ -6,6 +6,7 @@ tells one voice per cue, leaves entities undecoded, and has no line numbers for 
 The tests compare the two on files that both read.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -31,6 +32,10 @@ _BROKEN_LINE = re.compile(
 # One blank, not several, and no "<" inside: a search over a hostile line stays linear.
 _VOICE = re.compile(r"<(/?)v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>")
 _NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
+
+
+_FEWEST_ROLLING = 3
+"""Cues that follow another one and begin with its last line; fewer may be said twice."""
 
 
 class Block(NamedTuple):
@@ -79,7 +84,8 @@ def parse_cues(text: str) -> list[Turn]:
 
     A voice tag names the speaker of a cue, else a label before its text (`speaker_labels`);
     a label holds until the next one. Where several voices share a cue, each gets a share of
-    its time by the number of words.
+    its time by the number of words. Captions that roll, as YouTube makes them, show a line again
+    above the next one; it is read once.
 
     Raises
     ------
@@ -93,6 +99,7 @@ def parse_cues(text: str) -> list[Turn]:
             "the transcript has no pair of times such as 00:00:01.000 --> 00:00:02.500, as WebVTT "
             "and SRT have them; mend it, or name the file as what it is (.txt)"
         )
+    cues = _unrolled(cues)
     plain = [plain_cue(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
     labels = find_labels(plain, n_paragraphs=len(cues))
     turns: list[Turn] = []
@@ -102,6 +109,23 @@ def parse_cues(text: str) -> list[Turn]:
         speaker = None if _has_voice(cue) or not utterances else utterances[-1].speaker
         turns += _turns(cue, utterances)
     return turns
+
+
+def _unrolled(cues: list[Cue]) -> list[Cue]:
+    """The cues without the lines that the cue before had shown, where nearly all cues begin so."""
+    lines = [[line for line in cue.lines if plain_cue(line)] for cue in cues]
+    said = [[plain_cue(line) for line in own] for own in lines]
+    pairs = [(a, b) for a, b in itertools.pairwise(said) if a and b]
+    if len(pairs) < _FEWEST_ROLLING or sum(a[-1] == b[0] for a, b in pairs) < 0.9 * len(pairs):
+        return cues
+    shown: list[str] = []
+    found = []
+    for cue, own, plain in zip(cues, lines, said, strict=True):
+        n = min(len(shown), len(plain))
+        again = next((k for k in range(n, 0, -1) if shown[-k:] == plain[:k]), 0)
+        found.append(cue._replace(lines=own[again:]))
+        shown = plain or shown
+    return [cue for cue in found if cue.lines]
 
 
 def _turns(cue: Cue, utterances: list[Utterance]) -> list[Turn]:
