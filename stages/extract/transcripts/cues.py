@@ -112,11 +112,16 @@ def parse_cues(text: str) -> list[Turn]:
 
 
 def _unrolled(cues: list[Cue]) -> list[Cue]:
-    """The cues without the lines that the cue before had shown, where nearly all cues begin so."""
+    """The cues without the lines that the cue before had shown, where nearly all cues begin so.
+
+    And many show more below: someone who says the same again and again is not rolling.
+    """
     lines = [[line for line in cue.lines if plain_cue(line)] for cue in cues]
     said = [[plain_cue(line) for line in own] for own in lines]
     pairs = [(a, b) for a, b in itertools.pairwise(said) if a and b]
-    if len(pairs) < _FEWEST_ROLLING or sum(a[-1] == b[0] for a, b in pairs) < 0.9 * len(pairs):
+    n_again = sum(a[-1] == b[0] for a, b in pairs)
+    n_longer = sum(len(b) > 1 for _, b in pairs)
+    if len(pairs) < _FEWEST_ROLLING or n_again < 0.9 * len(pairs) or 3 * n_longer < len(pairs):
         return cues
     shown: list[str] = []
     found = []

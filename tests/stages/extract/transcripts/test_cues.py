@@ -33,6 +33,6 @@ def test_captions_that_roll_are_read_once() -> None:
 
 
 def test_what_is_said_twice_is_read_twice() -> None:
-    said = ["no", "no", "yes", "no"]
+    said = ["no"] * 5
     cues = [f"00:0{i}.000 --> 00:0{i}.900\n{text}" for i, text in enumerate(said)]
     assert [turn.text for turn in parse_cues("\n\n".join(["WEBVTT", *cues]))] == said
