@@ -226,27 +226,31 @@ def _check_texts(column: _Column, rows: list[_Row]) -> None:
 
 def _check_no_texts(header: list[str], rows: list[_Row]) -> None:
     """Refuse a table of speakers with texts in a column that is not known: they would be lost."""
-    known = {name for names in _NAMES.values() for name in names}
-    for column in _named(header).values():
-        if column.name not in known and any(_is_said(row.cells[column.position]) for row in rows):
+    for name, cells in _unknown(header, rows):
+        if any(map(_is_said, cells)):
             raise DocumentError(
-                f"the column {column.name} of the transcript holds words; call it "
+                f"the column {name} of the transcript holds words; call it "
                 f"{', '.join(_NAMES['text'][:4])} or dialogue, or leave it out"
             )
 
 
 def _check_no_times(header: list[str], rows: list[_Row]) -> None:
     """Refuse a table of turns with times in a column that is not known: they would be lost."""
+    for name, cells in _unknown(header, rows):
+        if _OF_TIMES.search(name) and all(is_number(c) or _CLOCK.fullmatch(c) for c in cells):
+            raise DocumentError(
+                f"the column {name} of the transcript holds times in a unit that is not "
+                f"known; call it start, in seconds or as hh:mm:ss, or leave it out"
+            )
+
+
+def _unknown(header: list[str], rows: list[_Row]) -> Iterator[tuple[str, list[str]]]:
+    """Names of the columns that have none of `_NAMES`, and their cells that are not empty."""
     known = {name for names in _NAMES.values() for name in names}
     for column in _named(header).values():
         cells = [row.cells[column.position].strip() for row in rows]
-        if column.name in known or not _OF_TIMES.search(column.name) or not any(cells):
-            continue
-        if all(is_number(cell) or _CLOCK.fullmatch(cell) for cell in cells if cell):
-            raise DocumentError(
-                f"the column {column.name} of the transcript holds times in a unit that is not "
-                f"known; call it start, in seconds or as hh:mm:ss, or leave it out"
-            )
+        if column.name not in known and any(cells):
+            yield column.name, [cell for cell in cells if cell]
 
 
 def _is_said(cell: str) -> bool:
