@@ -7,7 +7,7 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.stages.extract.encoders.catalogue import KNOWN_MODELS, KnownModel, find_known
 from hilbert.stages.extract.language_codes import language_code
 from hilbert.stages.extract.recogniser_files import knows_english_only
-from hilbert.stages.extract.transcribe import TranscribeConfig, lacks_words
+from hilbert.stages.extract.transcribe_config import TranscribeConfig, lacks_words
 from hilbert.store.types import Document, EncoderInfo, Modality
 
 _AS_GIVEN = TranscribeConfig()

@@ -40,7 +40,7 @@ from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
 from hilbert.stages.extract.segment import SegmentConfig
-from hilbert.stages.extract.transcribe import lacks_words
+from hilbert.stages.extract.transcribe_config import lacks_words
 from hilbert.stages.fit.config import train_config_from_dict
 from hilbert.stages.fit.targets import Target, shown
 from hilbert.stages.fit.trained import TrainedModel, from_state

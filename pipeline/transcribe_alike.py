@@ -10,12 +10,8 @@ from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.documents import summaries_of
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.recogniser_files import find_recogniser
-from hilbert.stages.extract.transcribe import (
-    TranscribeConfig,
-    When,
-    lacks_words,
-    recogniser_components,
-)
+from hilbert.stages.extract.transcribe import recogniser_components
+from hilbert.stages.extract.transcribe_config import TranscribeConfig, When, lacks_words
 from hilbert.store.errors import HilbertError
 from hilbert.store.feature_store import FeatureStore, open_store
 from hilbert.store.file_digests import FileDigests

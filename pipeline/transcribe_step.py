@@ -19,11 +19,8 @@ from hilbert.pipeline.progress import Progress, show_progress
 from hilbert.pipeline.session import Session
 from hilbert.pipeline.transcribe import audio_digest, seconds_of
 from hilbert.stages.extract.recogniser_files import find_recogniser
-from hilbert.stages.extract.transcribe import (
-    TranscribeConfig,
-    recogniser_components,
-    tells_speakers,
-)
+from hilbert.stages.extract.transcribe import recogniser_components
+from hilbert.stages.extract.transcribe_config import TranscribeConfig, tells_speakers
 from hilbert.stages.extract.transcripts.made import clean_up, has_words, likely_language
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError

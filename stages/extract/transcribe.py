@@ -1,23 +1,18 @@
-"""Make a transcript of a recording, with the times of its words.
-
-A recording streams by in pieces of up to five minutes that end where it is quiet, so that three
-hours need no more memory than five minutes do; one shorter than that is one piece.
-"""
+"""Make a transcript of a recording, with the times of its words."""
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-import numpy as np
+from typing import Any
 
 from hilbert.stages.extract.language_codes import language_code
+from hilbert.stages.extract.quiet_pieces import SAMPLING_RATE, quiet_pieces
 from hilbert.stages.extract.recogniser_files import WEIGHTS, RecogniserFiles
-from hilbert.stages.extract.recordings.audio import Waveform, probe, read_spans
+from hilbert.stages.extract.recordings.audio import Waveform, probe
 from hilbert.stages.extract.stretches import kept_of
-from hilbert.stages.extract.transcripts.timing import equal_pieces
+from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.types import Document, Seconds, Span
@@ -26,68 +21,7 @@ TRANSCRIBE_VERSION = 1
 """Raised when transcribing gives another text for the same recogniser, options and recording."""
 
 PACKAGE = "faster-whisper"
-SAMPLING_RATE = 16_000
-
-_PIECE_S = 300.0
-_SEARCH_S = 60.0
-"""How much of a piece's end is searched for the quietest moment."""
-_QUIET_S = 0.4
-_HOP_S = 0.02
-_BLOCK_S = 30.0
 _SEED = 0
-
-When = Literal["missing", "all"]
-Compute = Literal["float32", "int8", "float16", "int8_float16"]
-
-
-@dataclass(frozen=True, slots=True)
-class TranscribeConfig:
-    """How recordings get a transcript where there is none."""
-
-    model: str | None = None
-    """Recogniser: whisper (tiny.en), whisper-base, whisper-small and so on, an id on the hub, or a
-    folder, in CTranslate2's format; without one, nothing is transcribed."""
-    when: When = "missing"
-    """Which recordings: those without transcript and text (an RTTM is neither), or all."""
-    language: str | None = None
-    """Code of the language spoken, such as en, where the column language does not tell it; without
-    either it is detected."""
-    beam_size: int = 5
-    """How many readings are followed at once; more is slower and a little better."""
-    vad: bool = True
-    """Leave out where nobody speaks, so that no words are made up there."""
-    compute: Compute = "float32"
-    """Arithmetic of the recogniser; float16 needs a GPU, int8 is faster on most processors."""
-    transcripts_dir: Path | None = None
-    """Folder of the transcripts that are made; beside the store, feats.transcripts, unless set."""
-    as_before: bool = True
-    """Without a model: transcribe as documents of the store were, where there are such."""
-
-    def __post_init__(self) -> None:
-        if self.model is not None and not self.model:
-            raise HilbertError("--transcribe needs the name of a recogniser, such as whisper.")
-        _require_choice("--transcribe-when", self.when, get_args(When))
-        _require_choice("--compute", self.compute, get_args(Compute))
-        if not 1 <= self.beam_size <= 100:
-            raise HilbertError(f"--beam-size must lie between 1 and 100, not {self.beam_size}.")
-
-    def covers(self, document: Document) -> bool:
-        """Whether the document's transcript is to be made."""
-        if self.model is None or document.audio is None:
-            return False
-        return self.when == "all" or lacks_words(document)
-
-
-def lacks_words(document: Document) -> bool:
-    """Whether nothing tells what is said: no transcript, or one that tells who speaks alone."""
-    if document.transcript is not None:
-        return tells_speakers(document.transcript)
-    return document.text is None
-
-
-def tells_speakers(transcript: str) -> bool:
-    """Whether a transcript is an RTTM, by the ending of its name: who speaks when."""
-    return transcript.lower().endswith(".rttm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,62 +183,6 @@ def transcribe_document(
     return recogniser.transcribe(quiet_pieces(audio, stretches), language, advance)
 
 
-def quiet_pieces(
-    audio: Path,
-    stretches: Sequence[Span],
-    *,
-    longest_s: Seconds = _PIECE_S,
-    search_s: Seconds = _SEARCH_S,
-) -> Iterator[tuple[Seconds, Waveform]]:
-    """Cut stretches of a recording, as it streams by, where it is quietest.
-
-    Parameters
-    ----------
-    audio : Path
-        The recording.
-    stretches : sequence of Span
-        What is wanted of it, in order and without overlap.
-    longest_s : float
-        A stretch no longer than this is one piece.
-    search_s : float
-        How much of the end of the longest piece is searched for the quietest moment.
-
-    Yields
-    ------
-    float, float32 array of shape (n_samples,)
-        Start of a piece in the recording, and its samples at 16 kHz; together all of them.
-
-    Raises
-    ------
-    DocumentError
-        If the recording cannot be read, or is silent.
-    """
-    parts = [(i, part) for i, s in enumerate(stretches) for part in equal_pieces(s, _BLOCK_S)]
-    waveforms = read_spans(audio, [part for _, part in parts], sampling_rate=SAMPLING_RATE)
-    longest, search = (round(s * SAMPLING_RATE) for s in (longest_s, search_s))
-    held, start, number = np.zeros(0, dtype=np.float32), 0, -1
-    for (i, part), waveform in zip(parts, waveforms, strict=True):
-        if i != number:
-            if len(held):
-                yield start / SAMPLING_RATE, held
-            held, start, number = held[:0], round(part.start_s * SAMPLING_RATE), i
-        held = np.concatenate([held, waveform])
-        while len(held) > longest:
-            cut = longest - search + _quietest(held[longest - search : longest])
-            yield start / SAMPLING_RATE, held[:cut]
-            held, start = held[cut:], start + cut
-    if len(held):
-        yield start / SAMPLING_RATE, held
-
-
-def _quietest(waveform: Waveform) -> int:
-    """The middle of the 0.4 s with the least energy, in samples."""
-    hop, n_hops = round(_HOP_S * SAMPLING_RATE), round(_QUIET_S / _HOP_S)
-    energy = np.square(waveform[: len(waveform) // hop * hop]).reshape(-1, hop).sum(axis=1)
-    moving = np.convolve(energy, np.ones(n_hops), mode="valid")  # (n_hops_of_all - n_hops + 1,)
-    return (int(moving.argmin()) + n_hops // 2) * hop
-
-
 def recogniser_components(
     files: RecogniserFiles, config: TranscribeConfig, digests: FileDigests
 ) -> dict[str, object]:
@@ -391,8 +269,3 @@ def _not_installed() -> HilbertError:
     return HilbertError(
         f"--transcribe needs {PACKAGE}, which is not installed: pip install 'hilbert-speech[asr]'"
     )
-
-
-def _require_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise HilbertError(f"{flag} must be one of {', '.join(choices)}, not {value!r}.")

@@ -6,7 +6,7 @@ import pytest
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.languages import language_warnings, recogniser_warnings
-from hilbert.stages.extract.transcribe import TranscribeConfig
+from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.store.types import Document, EncoderInfo, Modality
 from support.project import run
 

@@ -13,7 +13,7 @@ from hilbert.pipeline.extract import begin
 from hilbert.pipeline.session import ExtractOptions, Session
 from hilbert.pipeline.transcribe_step import with_transcripts
 from hilbert.stages.extract.recogniser_files import find_recogniser
-from hilbert.stages.extract.transcribe import TranscribeConfig
+from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from support import hearing
 from support.project import write_recording
 

@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from hilbert.stages.extract.quiet_pieces import quiet_pieces
 from hilbert.stages.extract.recogniser_files import find_recogniser
 from hilbert.stages.extract.recordings.audio import read_spans
-from hilbert.stages.extract.transcribe import (
-    Recogniser,
-    TranscribeConfig,
-    quiet_pieces,
-    transcribe_document,
-)
+from hilbert.stages.extract.transcribe import Recogniser, transcribe_document
+from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.stages.extract.transcripts.made import has_words, write_made
 from hilbert.stages.extract.transcripts.transcript import read_transcript
 from hilbert.store.errors import DocumentError, HilbertError
