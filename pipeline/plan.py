@@ -10,6 +10,7 @@ from hilbert.stages.extract.segment import SegmentConfig
 from hilbert.stages.extract.speech_activity import SPEECH_VERSION, weights_file
 from hilbert.stages.extract.transcripts.diarised import DIARISED_VERSION
 from hilbert.stages.extract.transcripts.shared_file import may_be_shared, n_recordings, names_of
+from hilbert.stages.extract.transcripts.transcript import telling_extension
 from hilbert.store import keys
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests, digest_file
@@ -110,12 +111,15 @@ class Cutting:
             document.language,
             offset_s := document.diarisation and document.diarisation.offset_s,
             names := self._names(document),
+            extension := self._extension(document),
         )
         known = self._known.get(settings)
         if known is None:
             described = self._describe(document)
             if names:
                 described["recording"] = names
+            if extension is not None:
+                described["extension"] = extension
             if offset_s is not None:
                 described["diarised"] = {"offset": offset_s, "version": DIARISED_VERSION}
             known = self._known[settings] = (described, keys.digest("cut", described))
@@ -137,6 +141,10 @@ class Cutting:
             if self._digests.derived(path, "recordings", n_recordings) == "several":
                 return names_of(document)
         return ()
+
+    def _extension(self, document: Document) -> str | None:
+        path = document.transcript
+        return None if path is None else telling_extension(path, self._format)
 
     def _describe(self, document: Document) -> dict[str, object]:
         return {

@@ -65,6 +65,33 @@ def test_roles_of_chat_are_speakers(project: Project) -> None:
     assert {segment.speaker for segment in segments} == {"Participant"}
 
 
+def test_an_extension_that_decides_the_format_is_part_of_the_key(project: Project) -> None:
+    # whole seconds might be prose with numbers: the name decides
+    words = "".join(
+        f"r 1 {3 * i} 2 {word}\n" for i, word in enumerate("one two three four".split())
+    )
+    add(project, "a.txt", words)
+    project.extract()
+    assert segment_times(project, "a.txt")[0] is None
+    (project.folder / "a.txt").rename(project.folder / "a.ctm")
+    rows = [
+        row | {"transcript": "a.ctm"} if row["id"] == "a.txt" else row for row in project.rows()
+    ]
+    project.write_table(rows)
+    assert project.extract()["segmented"] == 1
+    assert segment_times(project, "a.txt")[0] == 0.0
+    (project.folder / "a.ctm").rename(project.folder / "b.ctm")
+    project.write_table([row | {"transcript": row["transcript"].replace("a.ctm", "b.ctm")}
+                         if "transcript" in row else row for row in rows])  # fmt: skip
+    assert project.extract()["segmented"] == 0
+
+
+def segment_times(project: Project, document: str) -> list[float | None]:
+    """Starts of a document's text segments."""
+    segments = hilbert.open_store(project.store).segments(document)
+    return [segment.start_s for segment in segments if segment.modality == "text"]
+
+
 def test_bad_transcripts_of_every_format_cost_one_document_each(project: Project) -> None:
     bad = {
         "a.TextGrid": ('"ooTextFile"\n"TextGrid"\n0\n9\n<exists>\n1\nsecret', "ends amid tier 1"),

@@ -65,6 +65,22 @@ _NOT_READ = frozenset(
 )
 """Formats that would pass for prose, with their times and marks as words."""
 
+_TELLING = frozenset((".json", *_EXTENSIONS, *_NOT_READ))
+
+
+def telling_extension(name: str, format: TranscriptFormat = "auto") -> str | None:
+    """What of a transcript file's name has a say in how its content is read: its extension.
+
+    It decides where the content leaves a doubt, so it belongs to the key of the segments.
+
+    Returns
+    -------
+    str or None
+        In lower case, such as ``.ctm``; None if nothing of the name matters.
+    """
+    suffix = PurePath(name).suffix.lower()
+    return suffix if format == "auto" and suffix in _TELLING else None
+
 
 def read_transcript(
     path: Path, format: TranscriptFormat = "auto", names: Sequence[str] = ()
