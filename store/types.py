@@ -66,6 +66,9 @@ class Turn:
     speaker: str | None = None
     start_s: Seconds | None = None
     end_s: Seconds | None = None
+    is_shared: bool = False
+    """Whether its times are a share, by the number of words, of a stretch that several speakers
+    fill: then nobody knows whose voice is heard in it."""
 
 
 @dataclass(frozen=True, slots=True)

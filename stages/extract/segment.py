@@ -23,6 +23,7 @@ from hilbert.stages.extract.turns import (
     merge_short,
     placed,
     span_of,
+    speaker_heard,
     start_of,
 )
 from hilbert.store.errors import DocumentError, HilbertError
@@ -239,7 +240,7 @@ def _audio_of_groups(
         segment
         for group in groups
         for segment in _audio_segments(
-            intersect(span_of(group), recording), config.max_s, group[0].speaker
+            intersect(span_of(group), recording), config.max_s, speaker_heard(group)
         )
     ]
     return sorted(segments, key=_bounds)  # others speak up amid a long turn's pieces

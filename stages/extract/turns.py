@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -42,7 +43,13 @@ def placed(turn: Turn, document: Document) -> Turn:
     if turn.start_s is None or turn.end_s is None:
         return Turn(text, speaker)
     offset = document.transcript_offset_s
-    return Turn(text, speaker, turn.start_s + offset, turn.end_s + offset)
+    return replace(
+        turn,
+        text=text,
+        speaker=speaker,
+        start_s=turn.start_s + offset,
+        end_s=turn.end_s + offset,
+    )
 
 
 def cut_to(turns: Iterable[Turn], stretch: Span) -> list[Turn]:
@@ -58,7 +65,7 @@ def cut_to(turns: Iterable[Turn], stretch: Span) -> list[Turn]:
             kept.append(turn)
         elif inside.duration_s > 0:
             text = _text_within(turn.text, span, inside)
-            kept.append(Turn(text, turn.speaker, inside.start_s, inside.end_s))
+            kept.append(replace(turn, text=text, start_s=inside.start_s, end_s=inside.end_s))
     return kept
 
 
@@ -81,7 +88,7 @@ def merge_short(
     """
     groups: list[list[Turn]] = []
     for turn in turns:
-        if groups and groups[-1][0].speaker == turn.speaker:
+        if groups and _are_alike(groups[-1][0], turn):
             before, here = span_of(groups[-1]), span_of([turn])
             if (
                 min(before.duration_s, here.duration_s) < min_s
@@ -94,9 +101,18 @@ def merge_short(
     return groups
 
 
+def speaker_heard(turns: Sequence[Turn]) -> str | None:
+    """Whose voice is heard while one speaker's turns last; None where their times are shares."""
+    return None if any(turn.is_shared for turn in turns) else turns[0].speaker
+
+
 def group_by_speaker(turns: Iterable[Turn]) -> list[list[Turn]]:
     """Group neighbours of one speaker."""
     return [list(group) for _, group in groupby(turns, key=attrgetter("speaker"))]
+
+
+def _are_alike(a: Turn, b: Turn) -> bool:
+    return a.speaker == b.speaker and a.is_shared == b.is_shared
 
 
 def _text_within(text: str, span: Span, inside: Span) -> str:

@@ -68,7 +68,7 @@ def test_roles_of_chat_are_speakers(project: Project) -> None:
 def test_an_extension_that_decides_the_format_is_part_of_the_key(project: Project) -> None:
     # whole seconds might be prose with numbers: the name decides
     words = "".join(
-        f"r 1 {3 * i} 2 {word}\n" for i, word in enumerate("one two three four".split())
+        f"r 1 {3 * i} 2 {word}\n" for i, word in enumerate(["one", "two", "three", "four"])
     )
     add(project, "a.txt", words)
     project.extract()

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
 from hilbert.stages.extract.transcripts.timing import (
     clock_seconds,
-    share_time,
+    share_turns,
     timed_turn,
     until_the_next,
 )
@@ -146,9 +146,6 @@ def _timed(said: Sequence[_Said]) -> list[Turn]:
 
 
 def _shared(group: Sequence[_Said], span: Span) -> list[Turn]:
-    group = [one for one in group if one.text]
-    pieces = share_time(span, [len(one.text.split()) for one in group])
-    return [
-        timed_turn(one.text, one.speaker, piece, one.first.where)
-        for one, piece in zip(group, pieces, strict=True)
-    ]
+    for one in group:
+        timed_turn("", None, span, one.first.where)  # that it ends after it starts
+    return share_turns([Turn(one.text, one.speaker) for one in group if one.text], span)

@@ -94,12 +94,26 @@ def equal_pieces(span: Span, longest_s: Seconds) -> list[Span]:
     return share_time(span, [1.0] * n_pieces)
 
 
+def share_turns(turns: Sequence[Turn], span: Span) -> list[Turn]:
+    """Turns that are said one after another in `span`, each with its share by number of words.
+
+    Where they are by more than one speaker, they are marked as shared: where one ends and the
+    other begins is a guess.
+    """
+    pieces = share_time(span, [len(turn.text.split()) for turn in turns])
+    is_shared = len({turn.speaker for turn in turns}) > 1
+    return [
+        Turn(turn.text, turn.speaker, *piece, is_shared)
+        for turn, piece in zip(turns, pieces, strict=True)
+    ]
+
+
 def fill_times(turns: Sequence[Turn]) -> list[Turn]:
     """Turns in the order they are said, with times for those that lack them.
 
     Without a time of its own, a turn lies between its neighbours', which it shares with others
-    by the number of words; after the last time, it lasts as long as its words take to say. Where
-    no turn has times, none gets any.
+    by the number of words (see `share_turns`); after the last time, it lasts as long as its words
+    take to say. Where no turn has times, none gets any.
     """
     if all(turn.start_s is None for turn in turns):
         return list(turns)
@@ -110,10 +124,11 @@ def fill_times(turns: Sequence[Turn]) -> list[Turn]:
         if turn.start_s is None or turn.end_s is None:
             waiting.append(turn)
             continue
-        filled += [*_placed_between(waiting, end_s, turn.start_s), turn]
+        start_s = min(end_s, turn.start_s)
+        filled += [*share_turns(waiting, Span(start_s, turn.start_s)), turn]
         waiting, end_s = [], max(end_s, turn.end_s)
     n_words = sum(len(turn.text.split()) for turn in waiting)
-    return [*filled, *_placed_between(waiting, end_s, end_s + SECONDS_PER_WORD * n_words)]
+    return [*filled, *share_turns(waiting, Span(end_s, end_s + SECONDS_PER_WORD * n_words))]
 
 
 def until_the_next(turns: Sequence[Turn]) -> list[Turn]:
@@ -128,11 +143,3 @@ def until_the_next(turns: Sequence[Turn]) -> list[Turn]:
         end_s = start_s + SECONDS_PER_WORD * len(last.text.split())
         done.append(Turn(last.text, last.speaker, start_s, end_s))
     return done
-
-
-def _placed_between(turns: Sequence[Turn], start_s: Seconds, end_s: Seconds) -> list[Turn]:
-    span = Span(min(start_s, end_s), end_s)
-    pieces = share_time(span, [len(turn.text.split()) for turn in turns])
-    return [
-        Turn(turn.text, turn.speaker, *piece) for turn, piece in zip(turns, pieces, strict=True)
-    ]

@@ -72,6 +72,22 @@ class TestTimed:
             Segment("text", "A", 4.5, 7.0, "Hi.", 1),
         )
 
+    def test_nobody_is_heard_where_times_are_shares_of_several(self) -> None:
+        turns = [
+            Turn("Known.", "A", 1.0, 2.0),
+            Turn("Guessed.", "A", 2.0, 3.0, is_shared=True),
+            Turn("Guessed, too.", "B", 3.0, 5.0, is_shared=True),
+            Turn("Known again.", "B", 5.0, 6.0),
+        ]
+        segments = segment_document(turns, 10.0, CONFIG, document=Document("a", speaker="C"))
+        assert audio_of(segments) == [
+            (1.0, 2.0, "A"),
+            (2.0, 3.0, None),
+            (3.0, 5.0, None),
+            (5.0, 6.0, "B"),
+        ]
+        assert [speaker for _, speaker in text_of(segments)] == ["A", "A", "B", "B"]
+
     def test_long_turn_is_split_into_equal_pieces(self) -> None:
         segments = segment_document([Turn("Well.", "A", 5.0, 75.0)], 80, CONFIG, document=DOCUMENT)
         starts = [5.0, 5 + 70 / 3, 5 + 140 / 3, 75.0]

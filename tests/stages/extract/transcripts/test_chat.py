@@ -69,6 +69,18 @@ def test_numbers_that_are_said_are_no_times() -> None:
     assert [turn.text for turn in turns(text)][:2] == ["in 19 40.", "New York 2."]
 
 
+def test_times_between_bullets_are_shares() -> None:
+    text = cha("*INV:\ta b . {0_1000}", "*PAR:\tc .", "*INV:\td .", "*PAR:\te . {3000_4000}")
+    assert [(turn.start_s, turn.end_s, turn.is_shared) for turn in turns(text)] == [
+        (0.0, 1.0, False),
+        (1.0, 2.0, True),
+        (2.0, 3.0, True),
+        (3.0, 4.0, False),
+    ]
+    alone = cha("*INV:\ta b . {0_1000}", "*PAR:\tc .", "*PAR:\td .", "*INV:\te . {3000_4000}")
+    assert not any(turn.is_shared for turn in turns(alone))
+
+
 def test_without_times() -> None:
     assert turns(cha("*PAR:\tyes .", '*INV:\tno . {%pic:"x.jpg"}')) == (
         Turn("yes.", "Participant"),

@@ -82,8 +82,8 @@ def test_what_has_no_stamp_shares_the_time_around() -> None:
     text = "Interview 3\n[0:10] A: One two three.\nB: Four.\n[0:14] A: Five.\nand six.\n"
     assert turns(text) == (
         Turn("Interview 3", None, 0.0, 10.0),
-        Turn("One two three.", "A", 10.0, 13.0),
-        Turn("Four.", "B", 13.0, 14.0),
+        Turn("One two three.", "A", 10.0, 13.0, is_shared=True),
+        Turn("Four.", "B", 13.0, 14.0, is_shared=True),
         Turn("Five. and six.", "A", 14.0, 14.0 + 3 * SECONDS_PER_WORD),
     )
 
