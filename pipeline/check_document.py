@@ -113,10 +113,9 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
     info = _info(document)
     duration_s = None if info is None else info.duration_s
     problems += column_problems(document, turns, duration_s)
-    off = [] if signal is None else list(_signal_problems(signal, segments, turns, document))
-    problems += off
-    if not any(problem.kind == "out of step" for problem in off):  # which tells why, and better
-        problems += turn_problems(turns, duration_s)
+    if signal is not None:
+        problems += _signal_problems(signal, segments, turns, document)
+    problems += turn_problems(turns, duration_s)
     return Facts(
         document=document,
         problems=tuple(problems),

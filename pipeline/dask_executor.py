@@ -1,5 +1,6 @@
 """Workers that are those of a Dask cluster, made here or anywhere."""
 
+import re
 import sys
 import time
 import uuid
@@ -21,6 +22,8 @@ except ImportError as _error:
     ) from _error
 
 CONNECT_S = 10.0
+_SCHEDULER = re.compile(r"(?!https?:)(?:[a-z]+://\S+|[^\s/]+:\d+)")
+"""What may be a scheduler's address; of another, Dask's client would raise as it is thrown away."""
 POLL_S = 5.0
 RESTART_S = 120.0
 """How long a cluster of this machine may be without any worker: it starts those anew that died."""
@@ -134,6 +137,11 @@ class DaskPool:
     def _connect(self) -> Any:
         is_local = self._address == LOCAL
         n_workers = self._n_workers or n_processors()
+        if not is_local and _SCHEDULER.fullmatch(self._address) is None:
+            raise HilbertError(
+                "--dask must be local, or a scheduler's address such as tcp://host:8786, not"
+                f" {self._address!r}."
+            )
         try:
             place = self._local_cluster(n_workers) if is_local else self._address
             client = distributed.Client(place, timeout=CONNECT_S, set_as_default=False)

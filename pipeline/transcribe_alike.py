@@ -89,7 +89,8 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
     """The options, transcribing as the documents of the store at `place` were transcribed.
 
     A call that says nothing of transcribing would else take away the texts that were made, as it
-    would take away features if it knew no encoders but those it names.
+    would take away features if it knew no encoders but those it names. Options that it gives
+    without a recogniser (a language, say) hold for the recogniser that there was.
 
     Raises
     ------
@@ -128,7 +129,14 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
             f" here (its {part} differs); give it with --transcribe=FOLDER, or leave out the"
             " transcripts that were made with --no-transcribe"
         )
-    return replace(options, transcribe=config)
+    return replace(options, transcribe=replace(config, **_told(made)))
+
+
+def _told(made: TranscribeConfig) -> dict[str, Any]:
+    """The options of recognition that are not the defaults."""
+    usual = TranscribeConfig()
+    values = {name: getattr(made, name) for name in ("language", "beam_size", "vad", "compute")}
+    return {name: value for name, value in values.items() if value != getattr(usual, name)}
 
 
 def _recorded(store: FeatureStore, covered: Sequence[Document]) -> Mapping[str, Any] | None:

@@ -222,6 +222,12 @@ def check_nobody_is_left(group: int) -> None:
     raise AssertionError("processes are left")
 
 
+@pytest.mark.parametrize("address", ["foo", "http://127.0.0.1:9", "https://x:1", "a b:1"])
+def test_no_address_of_a_dask_scheduler(bench: Bench, address: str) -> None:
+    with pytest.raises(HilbertError, match="--dask must be local, or a scheduler's address"):
+        bench.extract(bench.folder / "no.zarr", ALL, dask=address)
+
+
 def test_no_dask_scheduler(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hilbert.pipeline.dask_executor.CONNECT_S", 0.5)
     with pytest.raises(HilbertError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:1; start"):

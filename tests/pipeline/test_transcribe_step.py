@@ -339,6 +339,9 @@ def test_a_call_that_does_not_say_it_transcribes_as_before(
     corpus = str(project.folder / "corpus.jsonl")
     status = run("status", corpus, "--store", str(project.store), "--json")
     assert "audio" not in json.loads(status.stdout.splitlines()[-1])["not_current"]["segment"]
+    # what is said without the recogniser's name holds for the one that there was, from now on
+    assert (project.extract("--beam-size", "3")["transcribed"], taken(calls)) == (1, ["audio"])
+    assert (project.extract()["transcribed"], taken(calls)) == (0, [])
     assert project.extract("--no-transcribe")["segmented"] == 1
     assert segment_times(project, "audio") != before
 

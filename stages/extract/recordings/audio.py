@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.stages.extract.recordings.audio_files import (
-    LENGTH_TOLERANCE_S,
     AudioSource,
     UndecodableError,
     check_whole,
+    length_tolerance,
     open_source,
 )
 from hilbert.stages.extract.recordings.extent import Extent
@@ -186,7 +186,7 @@ def _drop_before(held: deque[tuple[int, Waveform]], start: int) -> None:
 def _check_long_enough(waveform: Waveform, bound: tuple[int, int], sampling_rate: int) -> None:
     start, stop = bound
     n_missing = (stop - start) - len(waveform)
-    if n_missing > LENGTH_TOLERANCE_S * sampling_rate or (n_missing and not len(waveform)):
+    if n_missing > length_tolerance(sampling_rate) or (n_missing and not len(waveform)):
         raise DocumentError(
             f"the audio ends before {stop / sampling_rate:.1f} s, where a segment still lies; "
             f"copy the file again"

@@ -22,6 +22,8 @@ BLOCK_FRAMES = 65_536
 
 LENGTH_TOLERANCE_S = 0.25
 """What may be missing at the end: encoders' padding and rounded headers cost up to 0.1 s."""
+LENGTH_TOLERANCE_FRAMES = 5 * 576
+"""Or so many samples: padding of an MP3 is four of its frames, 0.29 s of telephone speech."""
 
 UNKNOWN_LENGTH = 2**62
 """libsndfile tells 2**63 - 1 frames where it cannot find the length (chained Ogg, piped FLAC)."""
@@ -101,14 +103,19 @@ def open_source(path: Path) -> AudioSource:
         return _open_with_ffmpeg(path, trust_length=False)
     extent = measure_extent(path, source.container, source.n_frames)
     check_whole(extent, source.sampling_rate)
-    if extent.present - source.n_frames > LENGTH_TOLERANCE_S * source.sampling_rate:
+    if extent.present - source.n_frames > length_tolerance(source.sampling_rate):
         return _open_with_ffmpeg(path, trust_length=False)
     return replace(source, n_frames=round(min(source.n_frames, extent.promised)))
 
 
+def length_tolerance(sampling_rate: int) -> float:
+    """Samples by which what a header promises and what is there may differ."""
+    return max(LENGTH_TOLERANCE_S * sampling_rate, LENGTH_TOLERANCE_FRAMES)
+
+
 def check_whole(extent: Extent, sampling_rate: int) -> None:
     """Raise `DocumentError` where clearly less audio is there than was promised."""
-    if extent.promised - extent.present <= LENGTH_TOLERANCE_S * sampling_rate:
+    if extent.promised - extent.present <= length_tolerance(sampling_rate):
         return
     of = "" if extent.promised == float("inf") else f" of {extent.promised / sampling_rate:.1f} s"
     raise DocumentError(

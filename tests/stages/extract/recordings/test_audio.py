@@ -285,6 +285,16 @@ def test_mp3_without_length_header(tmp_path: Path) -> None:
         assert len(read_all(path)) / 16_000 == pytest.approx(20.0, abs=0.1)
 
 
+def test_padding_of_telephone_speech_is_no_damage(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for n_samples in range(16_000, 18_304, 144):  # every way in which frames of 576 end
+        path = tmp_path / f"{n_samples}.mp3"
+        x = rng.normal(0, 0.01, n_samples).astype(np.float32)
+        with soundfile.SoundFile(path, "w", 8_000, 1, format="MP3") as file:
+            file.write(x)
+        assert probe(path).duration_s == pytest.approx(n_samples / 8_000)
+
+
 def test_mp3_with_tags(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp3", tone(5.0, 48_000))
     picture = b"\xff\xfb\x90\x00" * 300  # looks like headers of frames
