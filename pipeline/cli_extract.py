@@ -14,6 +14,7 @@ from hilbert.pipeline.cli_common import option
 from hilbert.pipeline.corpus import column_warnings, read_corpus
 from hilbert.pipeline.extract import extract
 from hilbert.pipeline.extract_report import ExtractReport, nothing_to_do
+from hilbert.pipeline.idle_options import idle_options
 from hilbert.pipeline.languages import language_warnings, recogniser_warnings
 from hilbert.pipeline.last_look import has_encoders, recall
 from hilbert.pipeline.project import Project
@@ -186,7 +187,8 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
             look.modalities, options, precision, known=look.known, drop_unwanted=drop_unwanted
         )
         if has_encoders(look, [encoder.info for encoder in encoders]):
-            warnings = (*column_warnings(look.columns), *look.warnings)
+            idle = idle_options(options.segments, TranscribeConfig())  # one was, if any options are
+            warnings = (*column_warnings(look.columns), *look.warnings, *idle)
             extract_output.echo_warnings(warnings)
             report = nothing_to_do(look, dry_run=options.dry_run)
             return Encoded(look.columns, encoders, report, warnings)
@@ -201,6 +203,7 @@ def encode_corpus(project: Project, options: ExtractOptions, *, drop_unwanted: b
         *column_warnings(corpus.columns),
         *language_warnings(corpus, infos, options.transcribe),
         *recogniser_warnings(corpus, options.transcribe),
+        *idle_options(options.segments, options.transcribe),
     )
     extract_output.echo_warnings(warnings)
     report = extract(corpus, project.store, encoders, options)

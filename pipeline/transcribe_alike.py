@@ -8,6 +8,7 @@ from typing import Any
 
 from hilbert.pipeline.corpus import Corpus
 from hilbert.pipeline.documents import summaries_of
+from hilbert.pipeline.idle_options import told_of_recognition
 from hilbert.pipeline.session import ExtractOptions
 from hilbert.stages.extract.recogniser_files import find_recogniser
 from hilbert.stages.extract.transcribe import recogniser_components
@@ -129,14 +130,7 @@ def as_stored(options: ExtractOptions, corpus: Corpus, place: Path) -> ExtractOp
             f" here (its {part} differs); give it with --transcribe=FOLDER, or leave out the"
             " transcripts that were made with --no-transcribe"
         )
-    return replace(options, transcribe=replace(config, **_told(made)))
-
-
-def _told(made: TranscribeConfig) -> dict[str, Any]:
-    """The options of recognition that are not the defaults."""
-    usual = TranscribeConfig()
-    values = {name: getattr(made, name) for name in ("language", "beam_size", "vad", "compute")}
-    return {name: value for name, value in values.items() if value != getattr(usual, name)}
+    return replace(options, transcribe=replace(config, **told_of_recognition(made)))
 
 
 def _recorded(store: FeatureStore, covered: Sequence[Document]) -> Mapping[str, Any] | None:
