@@ -17,6 +17,12 @@ from hilbert.stages.extract.language_codes import language_code
         ("Spanish", "es"),
         ("zho-Hans", "zh"),
         ("enm", "enm"),
+        ("English (US)", "en"),
+        ("American English", "en"),
+        ("Deutsch", "de"),
+        ("Español (México)", "es"),
+        ("sign language", "sign"),
+        ("", ""),
     ],
 )
 def test_spellings_of_a_language(spelt: str, code: str) -> None:
