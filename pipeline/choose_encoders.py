@@ -71,7 +71,10 @@ def choose_encoders(
             " folders, rename one"
         )
     if not names:
-        raise HilbertError("nothing to encode: the corpus has no audio and no text left to do")
+        hint = "; --transcribe makes texts of its recordings" if "audio" in modalities else ""
+        raise HilbertError(
+            f"nothing to encode: the corpus has no audio and no text left to do{hint}"
+        )
     return (*named, *defaults)
 
 
