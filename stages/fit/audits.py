@@ -129,7 +129,8 @@ def permutation_folds(
     """Folds to try permuted labels on: the first repeat's, or few where a fold is one group."""
     if not pooled:
         return tuple(fold for fold in folds if fold.repeat == 0)
-    strata = documents.strata
+    # strata number the classes of an order anew, which may turn a tie in the dealing out of groups
+    strata = documents.strata if documents.further else documents.labels
     known = strata != MISSING
     n_groups = len(set(np.asarray(documents.groups)[known]))
     most = int(np.bincount(strata[known]).max())
