@@ -11,6 +11,7 @@ from hilbert.pipeline.scoring import Scored, in_short, score_all
 from hilbert.pipeline.speakers import ROLES, SpeakerChoice
 from hilbert.stages.fit.audits import (
     LATE_FUSION,
+    Chance,
     late_fusion,
     metadata_models,
     other_voices,
@@ -23,6 +24,7 @@ from hilbert.stages.fit.compare import compare
 from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, Model, Probabilities
 from hilbert.stages.fit.dataset import DocumentSet, is_present
 from hilbert.stages.fit.findings import put_in_words
+from hilbert.stages.fit.side_by_side import answering_all
 from hilbert.stages.fit.split_kinds import is_pooled
 from hilbert.stages.fit.splits import Fold
 from hilbert.store.feature_store import FeatureStore
@@ -71,9 +73,8 @@ def plan_audit(
     folds: Sequence[Fold],
 ) -> AuditPlan:
     """Choose the models of an audit, and read the features that the fit itself does not see."""
-    trials = [
-        Trial(documents, folds, metadata_models(metadata_of(store, plan.rows, plan.speakers)))
-    ]
+    metadata = metadata_models(metadata_of(store, plan.rows, plan.speakers))
+    trials = [Trial(documents, folds, answering_all(documents, metadata))]
     for name, alone in single_modality(documents).items():
         trials.append(Trial(alone, folds, [HilbertModel(options.train, name)]))
     voices = {"interviewer": ("the interviewer", 0, documents.n_documents)}
@@ -121,30 +122,44 @@ def other_choices(store: FeatureStore, plan: FitPlan) -> dict[str, tuple[str, Sp
     return {"others": ("the speakers left out", others)}
 
 
-def audit_as_json(plan: AuditPlan, own: Scored, found: Sequence[CrossValidated]) -> dict[str, Any]:
-    """What an audit found, for ``run.json``.
+def audit_as_json(
+    plan: AuditPlan, folds: Sequence[Fold], own: Sequence[Scored], found: Sequence[CrossValidated]
+) -> list[dict[str, Any]]:
+    """What an audit found of each target, for ``run.json``.
 
     Parameters
     ----------
     plan : AuditPlan
-    own : Scored
-        The models of the fit.
+    folds : sequence of Fold
+        Of the fit.
+    own : sequence of Scored
+        The models of the fit, one a target.
     found : sequence of CrossValidated
         Theirs, then one a trial, then that of permuted labels.
     """
     main, *others, permuted = found
-    documents, folds = plan.permuted.documents, own.folds
+    documents = plan.permuted.documents
     parts: dict[str, Probabilities] = {}
     for one in others:
         parts |= one.probabilities
     if fused := late_fusion(documents, folds, main.probabilities):
         parts[LATE_FUSION] = tuple(fused)
-    (scored,) = score_all(documents, folds, CrossValidated(parts, ()), pooled=own.pooled)
+    scored = score_all(documents, folds, CrossValidated(parts, ()), pooled=own[0].pooled)
+    chances = permuted_scores(documents, plan.permuted.folds, permuted.probabilities)
+    return [_of_target(*target, plan.voices) for target in zip(own, scored, chances, strict=True)]
+
+
+def _of_target(
+    own: Scored,
+    scored: Scored,
+    chances: Mapping[str, Chance],
+    voices: Mapping[str, tuple[str, int, int]],
+) -> dict[str, Any]:
+    """What the models of an audit make of one target, beside those of the fit."""
     both = {**own.metrics, **scored.metrics}
     draws = {**own.draws, **scored.draws} or None
-    differences = {name: compare(both, folds, "hilbert", name, draws) for name in parts}
-    chances = permuted_scores(documents, plan.permuted.folds, permuted.probabilities)
-    said = put_in_words(own.metrics["hilbert"], scored.metrics, differences, chances, plan.voices)
+    differences = {n: compare(both, own.folds, "hilbert", n, draws) for n in scored.metrics}
+    said = put_in_words(own.metrics["hilbert"], scored.metrics, differences, chances, voices)
     return {
         "findings": said.findings,
         "notes": said.notes,

@@ -9,7 +9,7 @@ import click
 from hilbert.pipeline import cli_common as common
 
 if TYPE_CHECKING:
-    from hilbert.pipeline.compare_runs import Comparison
+    from hilbert.pipeline.compare_runs import Comparison, Comparisons
     from hilbert.stages.fit.compare import Difference
 
 
@@ -21,7 +21,7 @@ def command(runs: tuple[Path, ...], model: str, as_json: bool) -> None:
     """Compare runs that were evaluated on the same folds with the first of them.
 
     Differences are those of the macro AUC, fold by fold, with the interval of the corrected
-    resampled t-test.
+    resampled t-test; of each target that all runs predict.
     """
     from hilbert.pipeline.compare_runs import compare_runs
 
@@ -32,12 +32,19 @@ def command(runs: tuple[Path, ...], model: str, as_json: bool) -> None:
         echo_comparison(found)
 
 
-def comparison_as_json(found: "Comparison") -> dict[str, Any]:
+def comparison_as_json(found: "Comparisons") -> dict[str, Any]:
     """The object that ``--json`` prints."""
+    return {
+        "folds_digest": found.folds_digest,
+        "targets": [_target_as_json(one) for one in found.targets],
+        "not_compared": dict(found.not_compared),
+    }
+
+
+def _target_as_json(found: "Comparison") -> dict[str, Any]:
     first, *others = found.models
     return {
         "target": found.target,
-        "folds_digest": found.folds_digest,
         "reference": asdict(first),
         "others": [
             {**asdict(model), "difference": asdict(difference)}
@@ -46,8 +53,17 @@ def comparison_as_json(found: "Comparison") -> dict[str, Any]:
     }
 
 
-def echo_comparison(found: "Comparison") -> None:
-    """Print a table of the models, the first of them the reference."""
+def echo_comparison(found: "Comparisons") -> None:
+    """Print a table of the models for each target, the first of them the reference."""
+    for number, one in enumerate(found.targets):
+        if number:
+            click.echo()
+        _echo_target(one)
+    for target, names in found.not_compared.items():
+        click.echo(f"Not compared: {target}, which of these runs {', '.join(names)} alone predict.")
+
+
+def _echo_target(found: "Comparison") -> None:
     width = max(len(model.name) for model in found.models) + 2
     click.echo(f"{found.target}: macro AUC, and difference from {found.models[0].name}")
     for model, difference in zip(found.models, (None, *found.differences), strict=True):

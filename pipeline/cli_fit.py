@@ -47,7 +47,7 @@ def command(
     Says in its first line whether HILBERT beats the best baseline, then writes a run
     directory with folds, predictions, scores, figures and weights.
     """
-    project, options = flagged_fit(several=True)
+    project, options = flagged_fit()
     place = place_of(project, run_dir=run_dir, overwrite=overwrite, again=overwrite)
     if dry_run:
         fit_output.show_plan(foresee(project, options, place), as_json=as_json)
@@ -87,7 +87,7 @@ def fit_shown(project: Project, options: "FitOptions", place: "RunPlace") -> Fit
 
 
 def foresee(project: Project, options: "FitOptions", place: "RunPlace") -> "FitPlan":
-    """What the fit of one target would do."""
+    """What a fit would do."""
     from hilbert.pipeline.fit_plan import plan_fit_of
     from hilbert.store.feature_store import open_store
 

@@ -2,13 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hilbert.pipeline.run_directory import INPUTS_FILE, damaged, read_json, read_run
+from hilbert.pipeline.fit_words import each_target
+from hilbert.pipeline.run_directory import (
+    INPUTS_FILE,
+    by_target,
+    damaged,
+    read_json,
+    read_run,
+)
 from hilbert.stages.fit.compare import Difference, corrected_t_test
 from hilbert.stages.fit.splits import Fold
 from hilbert.store.errors import HilbertError
@@ -36,25 +43,53 @@ class Scored:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models against the first of them.
+    """Models of one target against the first of them.
 
     Attributes
     ----------
     target : str
-    folds_digest : str
     models : tuple of Scored
     differences : tuple of Difference
         Of each model but the first: its macro AUC less that of the first.
     """
 
     target: str
-    folds_digest: str
     models: tuple[Scored, ...]
     differences: tuple[Difference, ...]
 
 
-def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparison:
-    """Compare one model of several runs with that of the first.
+@dataclass(frozen=True)
+class Comparisons:
+    """Models on the same folds, target by target.
+
+    Attributes
+    ----------
+    folds_digest : str
+    targets : tuple of Comparison
+    not_compared : mapping of str to sequence of str
+        Targets that some runs lack, with the names of those that have them.
+    """
+
+    folds_digest: str
+    targets: tuple[Comparison, ...]
+    not_compared: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+Cells = Mapping[str, str | None]
+"""The cell of a target's column of every document; None where it is empty."""
+
+
+class _Run(NamedTuple):
+    """A run, as far as a comparison needs it."""
+
+    place: Path
+    name: str
+    summary: Mapping[str, Any]
+    cells: Mapping[str, Cells]
+
+
+def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparisons:
+    """Compare one model of several runs with that of the first, on the targets that all have.
 
     Parameters
     ----------
@@ -66,47 +101,63 @@ def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparison:
     Raises
     ------
     HilbertError
-        If there are fewer than two runs, one is damaged or lacks the model, or they were not
-        evaluated on the same labels and folds.
+        If there are fewer than two runs, one is damaged or lacks the model, no target is one of
+        all runs, or they were not evaluated on the same labels and folds.
     """
     if len(runs) < 2:
         raise HilbertError("name two runs or more, the one to compare the others with first")
-    summaries = [read_run(run) for run in runs]
-    first, name = summaries[0], runs[0].name
-    if several := [run.name for run, found in zip(runs, summaries, strict=True)
-                   if found.get("targets")]:  # fmt: skip
-        raise HilbertError(
-            f"{several[0]} predicts several targets; runs of one target can be compared"
-        )
-    labels = _labels(runs[0], first)
-    for run, summary in zip(runs[1:], summaries[1:], strict=True):
-        if summary["target"] != first["target"]:
-            raise HilbertError(
-                f"{name} predicts {first['target']} and {run.name} {summary['target']}; only runs"
-                " of one target can be compared"
-            )
-        same_folds = summary["folds_digest"] == first["folds_digest"]
-        if not same_folds or _labels(run, summary) != labels:
-            what = "labels" if same_folds else "folds"
-            raise HilbertError(
-                f"{name} and {run.name} were not evaluated on the same {what}; fit both from one"
-                " generation of the store with the same --folds, --repeats and --seed"
-                f" (--generation {first['generation']} is that of {name})"
-            )
-    models = [_scored(run, model, label) for run, label in zip(runs, _names(runs), strict=True)]
-    return compare_models(first["target"], first["folds_digest"], models, _folds(runs[0]))
+    known = [_read(place, name) for place, name in zip(runs, _names(runs), strict=True)]
+    having = {
+        target: [run.name for run in known if target in run.cells]
+        for target in dict.fromkeys(target for run in known for target in run.cells)
+    }
+    common = [target for target, names in having.items() if len(names) == len(known)]
+    if not common:
+        predicted = ", ".join(f"{run.name} predicts {run.summary['target']}" for run in known)
+        raise HilbertError(f"no target is one of all these runs: {predicted}; name runs of one")
+    for run in known[1:]:
+        _check_alike(known[0], run, common)
+    return Comparisons(
+        known[0].summary["folds_digest"],
+        tuple(_compare(known, target, model) for target in common),
+        {target: names for target, names in having.items() if target not in common},
+    )
 
 
-def compare_models(
-    target: str, folds_digest: str, models: Sequence[Scored], folds: Sequence[Fold]
-) -> Comparison:
-    """Compare models that were scored on the same folds with the first of them."""
+def compare_models(target: str, models: Sequence[Scored], folds: Sequence[Fold]) -> Comparison:
+    """Compare models that were scored on the same folds with the first of them.
+
+    Parameters
+    ----------
+    target : str
+    models : sequence of Scored
+    folds : sequence of Fold
+        Those that test documents with a label of the target.
+    """
     if len(models[0].auc_folds) < len(folds):  # all folds of a repeat were ranked together
         folds = folds[: len(models[0].auc_folds)]
     differences = (
         corrected_t_test(other.auc_folds, models[0].auc_folds, folds) for other in models[1:]
     )
-    return Comparison(target, folds_digest, tuple(models), tuple(differences))
+    return Comparison(target, tuple(models), tuple(differences))
+
+
+def _compare(runs: Sequence[_Run], target: str, model: str) -> Comparison:
+    models = [_scored(run, target, model) for run in runs]
+    return compare_models(target, models, _folds(runs[0], runs[0].cells[target]))
+
+
+def _check_alike(first: _Run, other: _Run, targets: Sequence[str]) -> None:
+    """Refuse runs that were not evaluated on the same folds and labels of these targets."""
+    same_folds = other.summary["folds_digest"] == first.summary["folds_digest"]
+    if same_folds and all(other.cells[name] == first.cells[name] for name in targets):
+        return
+    what = "labels" if same_folds else "folds"
+    raise HilbertError(
+        f"{first.name} and {other.name} were not evaluated on the same {what}; fit both from one"
+        " generation of the store with the same --folds, --repeats and --seed, and the same"
+        f" --target first (--generation {first.summary['generation']} is that of {first.name})"
+    )
 
 
 def _names(runs: Sequence[Path]) -> list[str]:
@@ -115,33 +166,45 @@ def _names(runs: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(run) for run in runs]
 
 
-def _labels(run: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Label of every document that a run was made from."""
+def _read(place: Path, name: str) -> _Run:
+    summary = read_run(place)
+    targets = [str(part["target"]) for part in each_target(summary)]
     try:
-        documents = read_json(run / INPUTS_FILE)["documents"]
-        return {name: inputs["label"] for name, inputs in documents.items()}
-    except (KeyError, AttributeError, TypeError):
-        raise HilbertError(damaged(run.name, INPUTS_FILE)) from None
+        documents = read_json(place / INPUTS_FILE)["documents"]
+        rows = {
+            document: dict(zip(targets, (row["label"], *row.get("further", ())), strict=True))
+            for document, row in documents.items()
+        }
+    except (KeyError, AttributeError, TypeError, ValueError):
+        raise HilbertError(damaged(place.name, INPUTS_FILE)) from None
+    cells = {target: {name: row[target] for name, row in rows.items()} for target in targets}
+    return _Run(place, name, summary, cells)
 
 
-def _scored(run: Path, model: str, name: str) -> Scored:
-    found = read_json(run / "metrics.json")
-    if not found:
-        raise HilbertError(damaged(run.name, "metrics.json"))
+def _scored(run: _Run, target: str, model: str) -> Scored:
+    written = read_json(run.place / "metrics.json")
+    if not written:
+        raise HilbertError(damaged(run.place.name, "metrics.json"))
+    found = by_target(written, list(run.cells)).get(target, {})
     if model not in found:
         known = ", ".join(found)
         raise HilbertError(f"the run {run.name} has no model {model}; it has: {known}")
     scores = found[model]
-    return Scored(name, scores["auc_macro"], scores["auc_macro_ci"], scores["auc_folds"])
+    return Scored(run.name, scores["auc_macro"], scores["auc_macro_ci"], scores["auc_folds"])
 
 
-def _folds(run: Path) -> list[Fold]:
-    """Folds of a run as far as a comparison needs them: how many documents they have."""
+def _folds(run: _Run, cells: Cells) -> list[Fold]:
+    """Folds of a run as far as a comparison of a target needs them: how many documents they have.
+
+    Those without a label of the target are not tested, and a fold that tests none is no fold.
+    """
     try:
-        content = json.loads((run / "folds.json").read_text(encoding="utf-8"))
+        content = json.loads((run.place / "folds.json").read_text(encoding="utf-8"))
+        folds = [(f, sum(cells[name] is not None for name in f["test"])) for f in content["folds"]]
         return [
-            Fold(f["repeat"], f["fold"], np.arange(f["n_train"]), np.arange(len(f["test"])))
-            for f in content["folds"]
+            Fold(f["repeat"], f["fold"], np.arange(f["n_train"]), np.arange(n_test))
+            for f, n_test in folds
+            if n_test
         ]
     except (OSError, ValueError, KeyError, TypeError):
-        raise HilbertError(damaged(run.name, "folds.json")) from None
+        raise HilbertError(damaged(run.place.name, "folds.json")) from None

@@ -136,6 +136,7 @@ def _fit(
     steps.advance(1)
     columns = subgroup_columns(chosen.rows, options)
     costs = withheld_as_json(documents, folds, found[0], pooled=pooled)
+    audited = [None] * len(scored) if audit is None else audit_as_json(audit, folds, scored, found)
     outcomes = tuple(
         Outcome(
             one.asked,
@@ -149,8 +150,9 @@ def _fit(
                 for name, values in columns.items()
             },
             lost,
+            told,
         )
-        for one, lost in zip(scored, costs, strict=True)
+        for one, lost, told in zip(scored, costs, audited, strict=True)
     )
     return Fitted(
         target,
@@ -160,7 +162,6 @@ def _fit(
         outcomes,
         model,
         options.splits.kind,
-        None if audit is None else audit_as_json(audit, scored[0], found),
     )
 
 

@@ -155,13 +155,8 @@ def fit_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def flagged_fit(*, several: bool = False) -> "tuple[Project, FitOptions]":
+def flagged_fit() -> "tuple[Project, FitOptions]":
     """What the flags of this call and the project file say together.
-
-    Parameters
-    ----------
-    several : bool
-        Whether the command may have several targets at once.
 
     Raises
     ------
@@ -173,8 +168,6 @@ def flagged_fit(*, several: bool = False) -> "tuple[Project, FitOptions]":
     if flags["speakers"] or flags["drop_speakers"]:
         project = _with_speakers(project, flags["speakers"], flags["drop_speakers"])
     names = flags["target_names"]
-    if len(names) > 1 and not several:
-        raise FitError(f"this looks at one target at a time; keep --target {names[0]} alone")
     target = names[0] if names else _only_target(project)
     told = flagged_kinds(names or (target or "",), flags["target_kinds"], flags["target_classes"])
     options = fit_options(project, target, device=flags["device"], workers=flags["workers"])

@@ -181,7 +181,7 @@ def plan_fit(
             " mend them and run `hilbert extract`, or drop --strict"
         )
     documents = label_documents(rows, None, targets)
-    _check_possible(documents, options)
+    _check_names(documents)
     heard = describe_shares(
         {row.id: shares[row.id] for row in usable if row.id in shares},
         options.speakers,
@@ -203,21 +203,10 @@ def plan_fit(
                    up_to_date, transcribe)  # fmt: skip
 
 
-def _check_possible(documents: DocumentSet, options: FitOptions) -> None:
-    """Refuse what the files of a run, or an audit, could not tell apart.
-
-    Raises
-    ------
-    FitError
-        Names the class or the option.
-    """
+def _check_names(documents: DocumentSet) -> None:
+    """Refuse a class that the files of a run could not tell from a column of theirs."""
     if any("id" in target.classes for target in documents.targets):
         raise FitError("a class cannot be named 'id', the first column of predictions; rename it")
-    if options.audit and documents.further:
-        raise FitError(
-            "--audit looks at one target of classes, ordered or not; drop it here, and audit each"
-            " target in a fit of its own"
-        )
 
 
 def plan_fit_of(store: FeatureStore, options: FitOptions, place: RunPlace) -> FitPlan:

@@ -17,12 +17,19 @@ def each_target(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def findings(run: Mapping[str, Any]) -> list[str]:
     """What must be known before a score is believed; the advice to look where nobody did."""
-    audit = run.get("audit")
-    if audit is None:
+    audited = [part for part in each_target(run) if part.get("audit") is not None]
+    if not audited:
         return [UNAUDITED]
-    return [f"Audit: {sentence}" for sentence in audit["findings"]] or [
-        "Audit: no shortcut was found."
+    return [
+        f"{_audit_of(run, part)}: {sentence}"
+        for part in audited
+        for sentence in part["audit"]["findings"] or ["no shortcut was found."]
     ]
+
+
+def _audit_of(run: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    """Whose finding it is, where several targets have some."""
+    return f"Audit of {part['target']}" if run.get("targets") else "Audit"
 
 
 def details(run: Mapping[str, Any]) -> Iterator[str]:

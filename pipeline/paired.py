@@ -1,8 +1,8 @@
 """Models on the folds of one fit, each kept as soon as it was evaluated.
 
 A folder holds one JSON file a model: the key of what it depends on, its probabilities in every
-fold and its scores. A model whose file has the right key is not evaluated again, so that a
-comparison that was stopped goes on where it was.
+fold and its scores, of several targets by target. A model whose file has the right key is not
+evaluated again, so that a comparison that was stopped goes on where it was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hilbert.pipeline.compare_runs import Comparison, Scored, compare_models
+from hilbert.pipeline.compare_runs import Comparisons, Scored, compare_models
 from hilbert.pipeline.documents import load_features
 from hilbert.pipeline.fit_plan import FitOptions, FitPlan, fit_key, split_column
-from hilbert.pipeline.run_directory import finished_run, read_json, write_json
+from hilbert.pipeline.run_directory import (
+    as_written,
+    by_target,
+    finished_run,
+    read_json,
+    write_json,
+)
 from hilbert.pipeline.run_files import plain
-from hilbert.pipeline.scoring import in_full, score_all
+from hilbert.pipeline.scoring import in_full, score_all, tested_folds
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import Model, cross_validate
@@ -66,8 +72,8 @@ def compare_variants(
     folder: Path,
     *,
     step: Step | None = None,
-) -> Comparison:
-    """Evaluate models on the same folds and compare them with the first.
+) -> Comparisons:
+    """Evaluate models on the same folds and compare them with the first, target by target.
 
     Parameters
     ----------
@@ -93,8 +99,18 @@ def compare_variants(
                           _nth(step, n_done, len(lacking)))  # fmt: skip
                 found[variant.name] = _kept(variant, folder, plan)
     digest = folds_digest(folds, plan.documents.ids)
-    scored = [_scored(name, scores) for name, scores in found.items() if scores is not None]
-    return compare_models(plan.target, digest, scored, folds)
+    kept = {name: scores for name, scores in found.items() if scores is not None}
+    return Comparisons(
+        digest,
+        tuple(
+            compare_models(
+                asked.target.name,
+                [_scored(name, scores[asked.target.name]) for name, scores in kept.items()],
+                tested_folds(asked, folds),
+            )
+            for asked in plan.documents.asked
+        ),
+    )
 
 
 def read_documents(store: FeatureStore, plan: FitPlan) -> DocumentSet:
@@ -137,23 +153,26 @@ def _evaluate(
         progress=progress,
     )
     (parts,) = found.probabilities.values()
-    (scored,) = score_all(documents, folds, found, pooled=is_pooled(options.splits))
+    scored = score_all(documents, folds, found, pooled=is_pooled(options.splits))
+    metrics = {one.asked.target.name: in_full(one.metrics[variant.name]) for one in scored}
     content = {
         "name": variant.name,
         "key": variant.key,
-        "metrics": in_full(scored.metrics[variant.name]),
+        "metrics": as_written(metrics),
         "probabilities": [p.tolist() for p in parts],
     }
     write_json(_place(folder, variant), plain(content))
 
 
 def _kept(variant: Variant, folder: Path, plan: FitPlan) -> Mapping[str, Any] | None:
-    """Scores of a model that was evaluated before, here or as the fit's own run."""
+    """Scores by target of a model that was evaluated before, here or as the fit's own run."""
+    targets = [target.name for target in plan.documents.targets]
     content = read_json(_place(folder, variant))
     if content.get("key") == variant.key:
-        return dict(content["metrics"])
+        return by_target(content["metrics"], targets)
     if variant.key == plan.key and finished_run(plan.run_dir, plan.key) is not None:
-        return read_json(plan.run_dir / "metrics.json").get("hilbert")
+        found = by_target(read_json(plan.run_dir / "metrics.json"), targets)
+        return {name: models["hilbert"] for name, models in found.items()}
     return None
 
 

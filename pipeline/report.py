@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline import fit_words
-from hilbert.pipeline.run_directory import damaged, read_json, read_run, write_json, write_text
+from hilbert.pipeline.run_directory import (
+    by_target,
+    damaged,
+    read_json,
+    read_run,
+    write_json,
+    write_text,
+)
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 
@@ -64,10 +71,12 @@ def write_report(run_dir: Path) -> Path:
         curves = _loss_curves(run_dir)
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise HilbertError(damaged(run_dir.name, "predictions.csv or losses.csv")) from error
+    targets = [str(part["target"]) for part in parts]
+    metrics = by_target(read_json(run_dir / "metrics.json"), targets)
     sections = []
     for number, (part, table) in enumerate(zip(parts, tables, strict=True), start=1):
         end = f"-{number}" if len(parts) > 1 else ""
-        drawn = _draw(run_dir, part, table, end)
+        drawn = _draw(run_dir, part, table, metrics[part["target"]], end)
         sections.append(_section(part, [run_dir / name for name in drawn]))
     draw_losses(run_dir / LOSSES, curves, f"{run['target']}: final model")
     page = make_page(run, fit_words.findings(run), sections, [run_dir / LOSSES])
@@ -93,7 +102,13 @@ def _section(part: Mapping[str, Any], figures: Sequence[Path]) -> "Section":
     )
 
 
-def _draw(run_dir: Path, part: Mapping[str, Any], table: "Table", end: str) -> list[str]:
+def _draw(
+    run_dir: Path,
+    part: Mapping[str, Any],
+    table: "Table",
+    metrics: Mapping[str, Any],
+    end: str,
+) -> list[str]:
     """Draw the figures of a target; returns their names, which end in `end`."""
     from hilbert.stages.report.figures import draw_confusion, draw_roc
     from hilbert.stages.report.reliability import draw_reliability
@@ -104,8 +119,7 @@ def _draw(run_dir: Path, part: Mapping[str, Any], table: "Table", end: str) -> l
     if part.get("kind") != "multilabel":
         drawn.append(f"figures/confusion{end}.png")
         draw_confusion(run_dir / drawn[-1], table.labels, table.probabilities, classes, title)
-    own = read_json(run_dir / "metrics.json")
-    own = (own[part["target"]] if end else own).get("hilbert", {})
+    own = metrics.get("hilbert", {})
     if own.get("reliability"):
         drawn.append(f"figures/reliability{end}.png")
         draw_reliability(run_dir / drawn[-1], own["reliability"], title)

@@ -167,6 +167,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def as_written(by_target: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What files hold of targets: of the only one that alone, of several by their names."""
+    (found, *others) = by_target.values()
+    return by_target if others else found
+
+
+def by_target(written: Mapping[str, Any], targets: Sequence[str]) -> Mapping[str, Any]:
+    """What `as_written` was given of these targets."""
+    return written if len(targets) > 1 else {targets[0]: written}
+
+
 def finished_run(path: Path, key: str) -> dict[str, Any] | None:
     """What ``run.json`` says, if a whole and sound run of this key is at `path`."""
     try:

@@ -26,7 +26,14 @@ from typing import Any
 import numpy as np
 
 from hilbert.pipeline.documents import FitDocuments
-from hilbert.pipeline.run_directory import CONFIG_FILE, MODEL_FILE, seal_run, write_csv, write_json
+from hilbert.pipeline.run_directory import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    as_written,
+    seal_run,
+    write_csv,
+    write_json,
+)
 from hilbert.pipeline.scoring import in_full, in_short
 from hilbert.stages.fit.cells import cell_of
 from hilbert.stages.fit.compare import Verdict
@@ -55,6 +62,8 @@ class Outcome:
     subgroups : mapping
     withheld : mapping, optional
         What it costs to predict from one modality; see `withheld_as_json`.
+    audit : mapping, optional
+        See `audit_as_json`.
     """
 
     asked: Asked
@@ -63,6 +72,7 @@ class Outcome:
     differences: Sequence[Mapping[str, Any]] = ()
     subgroups: Mapping[str, Any] = field(default_factory=dict)
     withheld: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,6 @@ class Fitted:
     outcomes: tuple[Outcome, ...]
     model: TrainedModel
     splits: str = "repeated"
-    audit: Mapping[str, Any] | None = None
 
 
 def write_run(
@@ -106,13 +115,14 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _metrics(fitted: Fitted) -> dict[str, Any]:
+def _metrics(fitted: Fitted) -> Mapping[str, Any]:
     """Every score by model; of several targets, by target and model."""
-    by_target = {
-        outcome.asked.target.name: {name: in_full(m) for name, m in outcome.metrics.items()}
-        for outcome in fitted.outcomes
-    }
-    return by_target if len(by_target) > 1 else by_target[fitted.outcomes[0].asked.target.name]
+    return as_written(
+        {
+            outcome.asked.target.name: {name: in_full(m) for name, m in outcome.metrics.items()}
+            for outcome in fitted.outcomes
+        }
+    )
 
 
 def _summary(fitted: Fitted) -> dict[str, Any]:
@@ -130,7 +140,6 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "folds": len(fitted.folds),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
         "recall": _recall(fitted.found.recalls),
-        "audit": fitted.audit,
     }
 
 
@@ -157,6 +166,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "differences": outcome.differences,
         "subgroups": outcome.subgroups,
         "withheld": outcome.withheld,
+        "audit": outcome.audit,
     }
 
 

@@ -107,11 +107,7 @@ def _score(
     pooled: bool,
 ) -> Scored:
     tested = [asked.known[fold.test] for fold in folds]
-    kept = [
-        Fold(fold.repeat, fold.fold, fold.train, fold.test[known])
-        for fold, known in zip(folds, tested, strict=True)
-        if known.any()
-    ]
+    kept = tested_folds(asked, folds)
     probabilities = {
         name: [asked.scores(p[k]) for p, k in zip(parts, tested, strict=True) if k.any()]
         for name, parts in found.probabilities.items()
@@ -141,7 +137,13 @@ def _score(
         for name, parts in probabilities.items():
             units, scores = pool_folds(kept, parts) if pooled else (kept, parts)
             draws[name] = auc_draws(asked.labels, units, scores, weights)
-    return Scored(asked, metrics, draws, tuple(kept), probabilities, pooled)
+    return Scored(asked, metrics, draws, kept, probabilities, pooled)
+
+
+def tested_folds(asked: Asked, folds: Sequence[Fold]) -> tuple[Fold, ...]:
+    """Folds whose test documents are those with a label of a target; without those of none."""
+    tested = (Fold(f.repeat, f.fold, f.train, f.test[asked.known[f.test]]) for f in folds)
+    return tuple(fold for fold in tested if len(fold.test))
 
 
 def _inner(asked: Asked, part: Inner | None) -> Inner | None:

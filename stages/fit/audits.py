@@ -16,7 +16,8 @@ from hilbert.stages.fit.config import SplitConfig, TrainConfig
 from hilbert.stages.fit.crossval import HilbertModel, Model
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, is_present
 from hilbert.stages.fit.intervals import LEVEL, nan_mean
-from hilbert.stages.fit.metrics import auc_by_class
+from hilbert.stages.fit.metrics import known_auc
+from hilbert.stages.fit.side_by_side import answering_all, baselines_of
 from hilbert.stages.fit.splits import Fold, make_folds
 from hilbert.store.types import MODALITIES
 
@@ -75,9 +76,8 @@ class Permuted:
         return f"{PERMUTED}{self.model.name}_{self.seed}"
 
     def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
-        """Probabilities of the test documents, shape (n_test, n_classes)."""
-        labels = permuted_labels(documents, self.seed)
-        return self.model.fit_predict(documents.with_labels(labels), train, test, seed)
+        """Probabilities of the test documents, shape (n_test, n_columns)."""
+        return self.model.fit_predict(permuted(documents, self.seed), train, test, seed)
 
 
 def metadata_models(metadata: Metadata) -> list[Logistic]:
@@ -112,17 +112,14 @@ def single_modality(documents: DocumentSet) -> dict[str, DocumentSet]:
 
 def other_voices(documents: DocumentSet, name: str, config: TrainConfig) -> list[Model]:
     """Models of what others than those of interest say: HILBERT and the widest regression."""
-    widest = make_baselines(documents)[-1]
-    return [
-        HilbertModel(config, f"hilbert_{name}"),
-        replace(widest, name=f"logistic_{name}"),
-    ]
+    widest = replace(make_baselines(documents)[-1], name=f"logistic_{name}")
+    return [HilbertModel(config, f"hilbert_{name}"), *answering_all(documents, [widest])]
 
 
 def permuted_models(documents: DocumentSet, config: TrainConfig) -> list[Permuted]:
     """One HILBERT network and the widest logistic regression, under several permutations."""
     hilbert = HilbertModel(replace(config, seeds_averaged=1))
-    models: list[Model] = [hilbert, make_baselines(documents)[-1]]
+    models: list[Model] = [hilbert, baselines_of(documents)[-1]]
     return [Permuted(m, seed) for m in models for seed in range(N_PERMUTED[m.name])]
 
 
@@ -132,27 +129,32 @@ def permutation_folds(
     """Folds to try permuted labels on: the first repeat's, or few where a fold is one group."""
     if not pooled:
         return tuple(fold for fold in folds if fold.repeat == 0)
-    known = documents.labels != MISSING
+    # strata number the classes of an order anew, which may turn a tie in the dealing out of groups
+    strata = documents.strata if documents.further else documents.labels
+    known = strata != MISSING
     n_groups = len(set(np.asarray(documents.groups)[known]))
-    most = int(np.bincount(documents.labels[known]).max())
+    most = int(np.bincount(strata[known]).max())
     config = SplitConfig(folds=min(5, n_groups, most), repeats=1)
-    return make_folds(documents.labels, documents.groups, config)
+    return make_folds(strata, documents.groups, config)
 
 
 def permuted_scores(
     documents: DocumentSet, folds: Sequence[Fold], found: Mapping[str, Sequence[Matrix]]
-) -> dict[str, Chance]:
-    """Macro AUC under permuted labels by the model's own name, over its permutations."""
-    scores: dict[str, list[float]] = {}
+) -> list[dict[str, Chance]]:
+    """Macro AUC under permuted labels by the model's own name, over its permutations.
+
+    Returns
+    -------
+    list of dict of str to Chance
+        One a target.
+    """
+    tested = [fold.test for fold in folds]
+    scores: list[dict[str, list[float]]] = [{} for _ in documents.targets]
     for model, parts in found.items():
         name, _, seed = model.removeprefix(PERMUTED).rpartition("_")
-        labels = permuted_labels(documents, int(seed))
-        macro = [
-            nan_mean(auc_by_class(labels[fold.test], p), 0)
-            for fold, p in zip(folds, parts, strict=True)
-        ]
-        scores.setdefault(name, []).append(float(nan_mean(np.array(macro), 0)))
-    return {name: _chance(np.array(values)) for name, values in scores.items()}
+        for own, asked in zip(scores, permuted(documents, int(seed)).asked, strict=True):
+            own.setdefault(name, []).append(known_auc(asked, tested, parts))
+    return [{name: _chance(np.array(values)) for name, values in own.items()} for own in scores]
 
 
 def _chance(scores: Matrix) -> Chance:
@@ -165,26 +167,23 @@ def _chance(scores: Matrix) -> Chance:
     return Chance(mean, mean - reach, mean + reach, len(known))
 
 
-def permuted_labels(documents: DocumentSet, seed: int) -> NDArray[np.int64]:
-    """Labels dealt out anew, those of a group staying together as far as sizes allow.
+def permuted(documents: DocumentSet, seed: int) -> DocumentSet:
+    """The documents with labels dealt out anew, those of a group together as far as sizes allow.
 
     The labels of whole groups, in a new order of groups and of the documents within each, are
     laid over the documents in the old one. So labels hang together within groups as they did,
-    and each class stays as frequent.
-
-    Returns
-    -------
-    int64 array of shape (n_documents,)
-        -1 where the label was missing.
+    and each class stays as frequent. What a document answers to all questions stays together; a
+    document that answers none stays as it is.
     """
-    known = np.flatnonzero(documents.labels != MISSING)
+    answers = documents.answers  # (n_documents, n_questions)
+    known = np.flatnonzero((answers != MISSING).any(1))
     _, which = np.unique(np.asarray(documents.groups)[known], return_inverse=True)
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(which.max() + 1)[which]
-    labels = documents.labels.copy()
     old, new = np.argsort(which, kind="stable"), np.lexsort((rng.random(len(known)), shuffled))
-    labels[known[old]] = documents.labels[known[new]]
-    return labels
+    dealt = answers.copy()
+    dealt[known[old]] = answers[known[new]]
+    return documents.with_labels(dealt)
 
 
 def late_fusion(
@@ -194,7 +193,7 @@ def late_fusion(
 
     Returns
     -------
-    list of float64 arrays of shape (n_test, n_classes)
+    list of float64 arrays of shape (n_test, n_columns)
         One a fold; empty where a modality has no regression.
     """
     if not all(f"logistic_{m}" in probabilities for m in MODALITIES):
@@ -208,7 +207,7 @@ def late_fusion(
 
 
 def _weighted(both: Matrix, present: NDArray[np.bool_]) -> Matrix:
-    """Mean over the first axis of those that are present; of shape (n_test, n_classes)."""
+    """Mean over the first axis of those that are present; of shape (n_test, n_columns)."""
     weights = present.astype(np.float64)[..., None]
     mean: Matrix = (both * weights).sum(0) / weights.sum(0)
     return mean

@@ -159,8 +159,17 @@ class DocumentSet:
         )
 
     def with_labels(self, labels: NDArray[np.int64]) -> "DocumentSet":
-        """The same documents with other labels, as a permutation test needs."""
-        return replace(self, labels=labels)
+        """The same documents with other labels, as a permutation test needs.
+
+        Parameters
+        ----------
+        labels : int64 array of shape (n_documents, n_questions), or (n_documents,) of a single one
+        """
+        first, *others = labels.reshape(self.n_documents, -1).T
+        pairs = zip(self.further, others, strict=True)
+        return replace(
+            self, labels=first, further=tuple(replace(q, labels=own) for q, own in pairs)
+        )
 
 
 def is_present(features: Features | None) -> bool:

@@ -23,6 +23,7 @@ from hilbert.stages.fit.operating_points import OperatingPoint, operating_points
 from hilbert.stages.fit.resampled import Interval, score_intervals
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
+from hilbert.stages.fit.targets import Asked
 from hilbert.stages.fit.truth import as_decisions, has_class, median_class
 
 Labels = NDArray[np.int64]
@@ -163,6 +164,29 @@ def evaluate(
 def auc_by_class(labels: Labels, scores: Scores) -> Scores:
     """One-vs-rest AUC of each class, NaN for a class that no document or every one has."""
     return _by_class(roc_auc_score, labels, scores)
+
+
+def known_auc(asked: Asked, tested: Sequence[Labels], probabilities: Sequence[Scores]) -> float:
+    """Macro AUC of a target, mean over parts of the documents whose label of it is known.
+
+    Parameters
+    ----------
+    asked : Asked
+    tested : sequence of int64 arrays of shape (n_tested,)
+        Documents of each part.
+    probabilities : sequence of float64 arrays of shape (n_tested, n_columns)
+        Of all questions of all targets side by side.
+
+    Returns
+    -------
+    float
+        NaN where no part has two classes.
+    """
+    found = []
+    for index, p in zip(tested, probabilities, strict=True):
+        known = asked.known[index]
+        found.append(nan_mean(auc_by_class(asked.labels[index[known]], asked.scores(p[known])), 0))
+    return float(nan_mean(np.array(found), 0))
 
 
 def auprc_by_class(labels: Labels, scores: Scores) -> Scores:

@@ -186,8 +186,14 @@ class QuestionByQuestion:
 
 def baselines_of(documents: DocumentSet) -> tuple[Majority | Logistic | QuestionByQuestion, ...]:
     """`make_baselines`, each of which answers all questions."""
-    found = make_baselines(documents)
-    return tuple(map(QuestionByQuestion, found)) if documents.further else found
+    return answering_all(documents, make_baselines(documents))
+
+
+def answering_all(
+    documents: DocumentSet, models: Sequence[Majority | Logistic]
+) -> tuple[Majority | Logistic | QuestionByQuestion, ...]:
+    """Models that learn one question, each of which answers all those of the documents."""
+    return tuple(map(QuestionByQuestion, models)) if documents.further else tuple(models)
 
 
 def experts_of(

@@ -14,7 +14,7 @@ from hilbert.stages.fit.budget import Budget
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.intervals import nan_mean
-from hilbert.stages.fit.metrics import auc_by_class
+from hilbert.stages.fit.metrics import known_auc
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.train import train_hilbert
 from hilbert.store.errors import FitError
@@ -49,7 +49,7 @@ class TunedHilbert:
     def fit_predict(
         self, documents: DocumentSet, train: Index, test: Index, seed: int
     ) -> NDArray[np.float64]:
-        """Probabilities of the test documents, shape (n_test, n_classes)."""
+        """Probabilities of the test documents, shape (n_test, n_columns)."""
         chosen = self.choose(documents, train, seed)
         return train_hilbert(documents, train, chosen, seed=seed).predict_proba(
             documents.take(test)
@@ -57,6 +57,8 @@ class TunedHilbert:
 
     def choose(self, documents: DocumentSet, train: Index, seed: int) -> TrainConfig:
         """The options that did best inside `train`; the given ones where nothing can be told.
+
+        They are judged by the macro AUC; of several targets by the mean of theirs.
 
         Raises
         ------
@@ -70,21 +72,17 @@ class TunedHilbert:
             return self.config
         # one network a trial: averaging several helps all options alike
         quick = replace(self.config, seeds_averaged=1)
-        asked = documents.asked[0]
+        tested = [held for _, held in splits]
 
         def score(config: TrainConfig) -> float:
             parts = [
-                auc_by_class(
-                    asked.labels[held],
-                    asked.scores(
-                        train_hilbert(documents, fitted, config, seed=seed).predict_proba(
-                            documents.take(held)
-                        )
-                    ),
+                train_hilbert(documents, fitted, config, seed=seed).predict_proba(
+                    documents.take(held)
                 )
                 for fitted, held in splits
             ]
-            return float(nan_mean(nan_mean(np.stack(parts), 1), 0))
+            by_target = [known_auc(asked, tested, parts) for asked in documents.asked]
+            return float(nan_mean(np.array(by_target), 0))
 
         best = _search(quick, score, self.budget, self.journals / f"{seed}.journal", seed)
         return replace(best, seeds_averaged=self.config.seeds_averaged)

@@ -14,36 +14,41 @@ from sklearn.metrics import roc_auc_score
 from support.fits import QUICK, make_store
 from support.project import run
 
+BOTH = ("--target", "mood", "--target", "other")
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three runs: two on the same folds that differ in training, one on others."""
+    """Runs of mood, which the features tell, and of other, which nothing tells."""
     folder = tmp_path_factory.mktemp("runs")
-    labels: list[str | None] = ["yes" if i % 4 else "no" for i in range(36)]
+    labels: list[str | None] = [None if i % 10 == 7 else "yes" if i % 4 else "no"
+                                for i in range(36)]  # fmt: skip
     make_store(folder, other=labels)
-    for name, *more in (("one", "--target", "mood"), ("two", "--target", "mood", "--lr", "0.01"),
-                        ("seed", "--target", "mood", "--seed", "5"),
-                        ("other", "--target", "other")):  # fmt: skip
-        done = run("fit", "--store", str(folder / "feats.zarr"), "--run-dir", str(folder / name),
+    make_store(folder / "noise", signal=0.0, other=labels)
+    for name, *more in (("one", "--target", "mood"), ("other", "--target", "other"),
+                        ("both", *BOTH), ("deaf", *BOTH)):  # fmt: skip
+        store = folder / ("noise" if name == "deaf" else "") / "feats.zarr"
+        done = run("fit", "--store", str(store), "--run-dir", str(folder / name),
                    *QUICK, *more)  # fmt: skip
         assert done.exit_code == 0, done.output
     return folder
 
 
-def auc_by_fold(place: Path) -> np.ndarray:
+def auc_by_fold(place: Path, target: str) -> np.ndarray:
     """Macro one-vs-rest AUC of HILBERT in each fold, from the written predictions."""
+    label, p = f"label_{target}", f"p_{target}:"
     rows = defaultdict(list)
     with (place / "fold_predictions.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            if row["model"] == "hilbert":
+            if row["model"] == "hilbert" and row[label]:
                 rows[row["repeat"], row["fold"]].append(row)
-    classes = ("high", "low", "mixed")
+    classes = [name.removeprefix(p) for name in row if name.startswith(p)]
     return np.array(
         [
             np.mean(
                 [
                     roc_auc_score(
-                        [r["label"] == c for r in fold], [float(r[f"p_{c}"]) for r in fold]
+                        [r[label] == c for r in fold], [float(r[f"{p}{c}"]) for r in fold]
                     )
                     for c in classes
                 ]
@@ -53,17 +58,48 @@ def auc_by_fold(place: Path) -> np.ndarray:
     )
 
 
-def test_differences_are_those_of_the_predictions(runs: Path) -> None:
-    found = run("compare", str(runs / "one"), str(runs / "two"), "--json")
-    told = json.loads(found.stdout)
-    assert told["reference"]["name"] == "one"
-    (other,) = told["others"]
-    difference = auc_by_fold(runs / "two") - auc_by_fold(runs / "one")
+def test_targets_are_told_apart_by_what_can_be_learned_of_them(runs: Path) -> None:
+    """Features of noise are worse where the others tell the label, and not where none do."""
+    told = run("compare", str(runs / "both"), str(runs / "deaf"))
+    assert told.exit_code == 0, told.output
+    mood, other = told.stdout.split("\n\n")
+    assert mood.startswith("mood: macro AUC, and difference from both")
+    assert other.startswith("other: macro AUC, and difference from both")
+    assert "No difference is told from zero." not in mood
+    assert "No difference is told from zero." in other
+
+
+@pytest.mark.parametrize(("target", "unlabelled"), [("mood", 0), ("other", 3)])
+def test_differences_are_those_of_the_predictions(runs: Path, target: str, unlabelled: int) -> None:
+    """Of documents with a label of the target; the others are not tested."""
+    told = json.loads(run("compare", str(runs / "both"), str(runs / "deaf"), "--json").stdout)
+    assert told["not_compared"] == {}
+    (found,) = (one for one in told["targets"] if one["target"] == target)
+    assert found["reference"]["name"] == "both"
+    (other,) = found["others"]
+    difference = auc_by_fold(runs / "deaf", target) - auc_by_fold(runs / "both", target)
     assert other["difference"]["mean"] == pytest.approx(difference.mean())
-    # Nadeau and Bengio, with 24 training and 12 test documents
-    error = np.sqrt((1 / 6 + 12 / 24) * difference.var(ddof=1))
+    # Nadeau and Bengio
+    folds = json.loads((runs / "both/folds.json").read_text())["folds"]
+    labelled = {f"d{i:02d}" for i in range(36) if target == "mood" or i % 10 != 7}
+    tested = [len(labelled.intersection(fold["test"])) for fold in folds]
+    assert sum(tested) == 2 * (36 - unlabelled)
+    ratio = np.divide(tested, [fold["n_train"] for fold in folds]).mean()
+    error = np.sqrt((1 / 6 + ratio) * difference.var(ddof=1))
     reach = stats.t.ppf(0.975, 5) * error
     assert other["difference"]["high"] == pytest.approx(difference.mean() + reach)
+
+
+def test_a_target_that_not_all_runs_predict_is_named(runs: Path) -> None:
+    places = [str(runs / name) for name in ("both", "one", "deaf")]
+    told = run("compare", *places)
+    assert told.stdout.startswith("mood: macro AUC")
+    assert "other: macro AUC" not in told.stdout
+    last = told.stdout.splitlines()[-1]
+    assert last == "Not compared: other, which of these runs both, deaf alone predict."
+    found = json.loads(run("compare", *places, "--json").stdout)
+    assert [one["target"] for one in found["targets"]] == ["mood"]
+    assert found["not_compared"] == {"other": ["both", "deaf"]}
 
 
 def test_a_run_is_no_different_from_itself(runs: Path, tmp_path: Path) -> None:
@@ -75,8 +111,8 @@ def test_a_run_is_no_different_from_itself(runs: Path, tmp_path: Path) -> None:
 
 
 def test_a_baseline_of_each_run(runs: Path) -> None:
-    found = run("compare", str(runs / "one"), str(runs / "two"), "--model", "logistic_both")
-    assert "+0.000 [+0.000, +0.000]" in found.stdout  # the training of HILBERT is not its business
+    found = run("compare", str(runs / "one"), str(runs / "both"), "--model", "logistic_both")
+    assert "+0.000 [+0.000, +0.000]" in found.stdout  # what else HILBERT learns is not its business
 
 
 @pytest.mark.parametrize(
@@ -84,9 +120,12 @@ def test_a_baseline_of_each_run(runs: Path) -> None:
     [
         (["one"], "name two runs or more"),
         (["one", "nothing"], "nothing is not a run"),
-        (["one", "seed"], "one and seed were not evaluated on the same folds"),
-        (["one", "other"], "one predicts mood and other other"),
-        (["one", "two", "--model", "forest"], "one has no model forest; it has: hilbert, majority"),
+        (["one", "other"], "one predicts mood, other predicts other"),
+        (["other", "both"], "other and both were not evaluated on the same folds"),
+        (
+            ["one", "both", "--model", "forest"],
+            "one has no model forest; it has: hilbert, majority",
+        ),
     ],
 )
 def test_what_cannot_be_compared(runs: Path, names: list[str], message: str) -> None:
@@ -98,10 +137,10 @@ def test_what_cannot_be_compared(runs: Path, names: list[str], message: str) -> 
 
 
 def test_labels_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
-    shutil.copytree(runs / "two", tmp_path / "two")
-    inputs = tmp_path / "two" / "inputs.json"
+    shutil.copytree(runs / "both", tmp_path / "both")
+    inputs = tmp_path / "both" / "inputs.json"
     content = json.loads(inputs.read_text())
     content["documents"]["d00"]["label"] = "high"
     inputs.write_text(json.dumps(content))
-    found = run("compare", str(runs / "one"), str(tmp_path / "two"))
+    found = run("compare", str(runs / "one"), str(tmp_path / "both"))
     assert "were not evaluated on the same labels" in found.output

@@ -253,6 +253,36 @@ class TestAudit:
         assert audit["findings"][0] in (tmp_path / "run/report.html").read_text()
         assert "--audit" not in "\n".join(done.stdout.splitlines()[:3])
 
+    def test_a_shortcut_to_one_of_two_targets_is_told_of_that_one(
+        self, tmp_path: Path, few_permutations: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other, of many labels, is noise."""
+        monkeypatch.chdir(tmp_path)
+        Path("hilbert.toml").write_text("[train]\nlinear = false\n")  # which takes most time
+        rng = np.random.default_rng(1)
+        tags = [(None, "-", "a", "b", "a;b")[k] for k in rng.integers(0, 5, N)]
+        store, run_dir = make_store(tmp_path, tags=tags), tmp_path / "run"
+        several = ("--target", "tags", "--target-kind", "tags=multilabel", "--audit",
+                   "--folds", "2", "--inner-parts", "0", "--speakers", "P")  # fmt: skip
+        found = fit(store, run_dir, *several)
+        mood, noise = (part["audit"] for part in found["targets"])
+        shortcut = "The label can be told from"
+        assert mood["findings"][0].startswith(f"{shortcut} duration alone")
+        assert not any(said.startswith(shortcut) for said in noise["findings"])
+        assert mood["models"]["metadata"]["auc_macro"] > 0.9 > noise["models"]["metadata"][
+            "auc_macro"
+        ]  # fmt: skip
+        assert set(noise["models"]) == set(mood["models"])
+        assert set(noise["permuted"]) == {"hilbert", "logistic_both"}
+        assert mood["permuted"] != noise["permuted"]
+        told = run("fit", "--store", str(store.files.root), "--target", "mood", "--run-dir",
+                   str(run_dir), *QUICK, *several)  # fmt: skip
+        lines = told.stdout.splitlines()
+        assert lines[1] == f"Audit of mood: {mood['findings'][0]}"
+        assert any(line.startswith("Audit of tags: ") for line in lines)
+        page = (run_dir / "report.html").read_text()
+        assert f"Audit of mood: {mood['findings'][0]}" in page
+
     def test_who_is_not_chosen_is_tried(
         self,
         plain: tuple[FeatureStore, Path, dict[str, Any]],

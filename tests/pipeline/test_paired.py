@@ -52,11 +52,12 @@ def test_variants_are_evaluated_once(arguments: list[str], evaluated: list[str])
     assert not Path("runs").exists()
     found = last("ablate", *arguments, *ONLY)
     assert evaluated == ["hilbert", "no-cross-attention", "mean-pooling"]
-    assert found["reference"]["name"] == "hilbert"
-    assert [other["name"] for other in found["others"]] == evaluated[1:]
+    (mood,) = found["targets"]
+    assert mood["reference"]["name"] == "hilbert"
+    assert [other["name"] for other in mood["others"]] == evaluated[1:]
     Path(found["folder"], "mean-pooling.json").unlink()
     evaluated.clear()
-    assert last("ablate", *arguments, *ONLY)["others"] == found["others"]
+    assert last("ablate", *arguments, *ONLY)["targets"] == found["targets"]
     assert evaluated == ["mean-pooling"]
     evaluated.clear()
     last("ablate", *arguments, *ONLY, "--lr", "0.01")
@@ -67,8 +68,32 @@ def test_the_whole_is_the_run_s_if_there_is_one(arguments: list[str], evaluated:
     fitted = last("fit", *arguments)
     found = last("ablate", *arguments, "--only", "no-contrast")
     assert evaluated == ["no-contrast"]
-    assert found["reference"]["auc_macro"] == fitted["models"]["hilbert"]["auc_macro"]
+    (mood,) = found["targets"]
+    assert mood["reference"]["auc_macro"] == fitted["models"]["hilbert"]["auc_macro"]
     assert found["folds_digest"] == fitted["folds_digest"]
+
+
+def test_networks_are_trained_once_for_all_targets(tmp_path: Path, arguments: list[str],
+                                                   evaluated: list[str]) -> None:  # fmt: skip
+    """Those of the fit too; each target has its table, and its own documents."""
+    partly = [None if i % 3 == 1 and i < 18 else "xy"[i // 2 % 2] for i in range(36)]
+    make_store(tmp_path / "more", partly=partly)
+    Path("hilbert.toml").write_text("[train]\nlinear = false\n")  # which takes most time
+    several = ["--store", "more/feats.zarr", *arguments[2:], "--target", "partly"]
+    fitted = last("fit", *several)
+    found = last("ablate", *several, "--only", "no-contrast")
+    assert evaluated == ["no-contrast"]
+    kept = json.loads(Path(found["folder"], "no-contrast.json").read_text())
+    assert list(kept["metrics"]) == ["mood", "partly"]
+    for one, part in zip(found["targets"], fitted["targets"], strict=True):
+        assert one["target"] == part["target"]
+        assert one["reference"]["auc_macro"] == part["models"]["hilbert"]["auc_macro"]
+        (other,) = one["others"]
+        assert other["auc_macro"] == kept["metrics"][part["target"]]["auc_macro"]
+    told = run("ablate", *several, "--only", "no-contrast").stdout
+    assert "mood: macro AUC, and difference from hilbert" in told
+    assert "partly: macro AUC, and difference from hilbert" in told
+    assert evaluated == ["no-contrast"]
 
 
 def test_every_variant_is_another_model(arguments: list[str]) -> None:

@@ -150,18 +150,17 @@ class TestSeveral:
         assert {"roc-1.png", "confusion-2.png", "roc-3.png", "losses.png"} <= drawn
         assert "confusion-3.png" not in drawn
 
-    def test_it_is_not_compared_ablated_or_tuned(
+    def test_it_is_no_different_from_itself_on_any_target(
         self, several: tuple[Path, dict[str, Any]]
     ) -> None:
-        folder = several[0]
-        done = run("compare", str(folder / "run"), str(folder / "run"))
-        assert done.exit_code == 1
-        assert "several targets" in done.stderr
-        for command in ("ablate", "tune"):
-            done = run(command, "--store", str(folder / "feats.zarr"), "--dry-run",
-                       "--target", "mood", "--target", "partly")  # fmt: skip
-            assert done.exit_code == 1
-            assert "--target mood alone" in done.stderr
+        run_dir = str(several[0] / "run")
+        found = json.loads(run("compare", run_dir, run_dir, "--json").stdout)
+        assert found["not_compared"] == {}
+        assert [one["target"] for one in found["targets"]] == ["mood", "partly", "tags"]
+        for one, part in zip(found["targets"], several[1]["targets"], strict=True):
+            assert one["reference"]["auc_macro"] == part["models"]["hilbert"]["auc_macro"]
+            (other,) = one["others"]
+            assert (other["difference"]["mean"], other["difference"]["p_value"]) == (0.0, 1.0)
 
 
 def test_kinds_decide_the_key_and_classes_are_the_default(tmp_path: Path) -> None:
@@ -199,7 +198,6 @@ def test_kinds_decide_the_key_and_classes_are_the_default(tmp_path: Path) -> Non
         ),
         (("--target", "mood", "--target-kind", "severity=ordinal"), "no target that is predicted"),
         (("--target", "mood", "--target-kind", "ranked"), "classes, ordinal, multilabel"),
-        (("--target", "tags", "--target-kind", "multilabel", "--audit"), "--audit looks at one"),
     ],
 )
 def test_what_cannot_be_fitted_is_told(tmp_path: Path, flags: tuple[str, ...], said: str) -> None:

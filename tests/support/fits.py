@@ -14,8 +14,13 @@ QUICK = ("--folds", "3", "--repeats", "2", "--epochs", "2", "--min-steps", "4",
 LABELS = ("low", "high", "mixed")
 
 
-def make_store(folder: Path, n_documents: int = 36, **columns: list[str | None]) -> FeatureStore:
-    """Documents in three classes; every sixth lacks its text, every seventh its audio."""
+def make_store(
+    folder: Path, n_documents: int = 36, signal: float = 2.0, **columns: list[str | None]
+) -> FeatureStore:
+    """Documents in three classes; every sixth lacks its text, every seventh its audio.
+
+    Features of classes are `signal` deviations apart.
+    """
     rng = np.random.default_rng(0)
     store = create_store(folder / "feats.zarr", precision="fp32")
     encoders = {
@@ -34,7 +39,7 @@ def make_store(folder: Path, n_documents: int = 36, **columns: list[str | None])
         store.writer("features") as t,
     ):
         for i in range(n_documents):
-            centre = 2.0 * (i % 3) - 2
+            centre = signal * (i % 3 - 1)
             s.add(f"s{i}", to_rows(segments, ()), about)
             a.add(f"a{i}", rng.normal(centre, 1, (3, 8)).astype(np.float16))
             t.add(f"t{i}", rng.normal(centre, 1, (2, 6)).astype(np.float16))

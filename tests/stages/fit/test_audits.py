@@ -12,7 +12,7 @@ from hilbert.stages.fit.audits import (
     late_fusion,
     metadata_models,
     permutation_folds,
-    permuted_labels,
+    permuted,
     permuted_models,
     permuted_scores,
     single_modality,
@@ -20,9 +20,11 @@ from hilbert.stages.fit.audits import (
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.compare import Difference
 from hilbert.stages.fit.crossval import HilbertModel, cross_validate
+from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.findings import put_in_words
 from hilbert.stages.fit.metrics import Metrics, evaluate
 from hilbert.stages.fit.splits import SplitConfig, make_folds
+from hilbert.stages.fit.targets import Question
 from support.synthetic import make_documents, small_config
 
 DOCUMENTS = make_documents(60, per_group=2)
@@ -36,6 +38,12 @@ def scored(strength: float) -> Metrics:
     p = np.stack([2 - scores, scores], 1) / 2
     args = (DOCUMENTS.labels, DOCUMENTS.groups, DOCUMENTS.classes, FOLDS)
     return evaluate(*args, [p[f.test] for f in FOLDS], resamples=100)
+
+
+def beside(documents: DocumentSet, labels: np.ndarray) -> DocumentSet:
+    """The documents with a second target."""
+    classes = tuple("abcdefgh"[: labels.max() + 1])
+    return replace(documents, further=(Question("other", "classes", classes, labels),))
 
 
 BLIND, SEEING = scored(0.0), scored(0.6)
@@ -76,19 +84,31 @@ class TestPermutedLabels:
         labels = np.repeat(np.arange(30) % 3 == 0, 2).astype(np.int64)
         labels[[0, 1]] = -1
         documents = DOCUMENTS.with_labels(labels)
-        found = permuted_labels(documents, 3)
+        found = permuted(documents, 3).labels
         assert np.array_equal(np.bincount(found + 1), np.bincount(labels + 1))
         assert (found[[0, 1]] == -1).all()
         assert (found[::2] == found[1::2]).all()
         assert not np.array_equal(found, labels)
-        assert np.array_equal(found, permuted_labels(documents, 3))
-        assert not np.array_equal(found, permuted_labels(documents, 4))
+        assert np.array_equal(found, permuted(documents, 3).labels)
+        assert not np.array_equal(found, permuted(documents, 4).labels)
+
+    def test_what_a_document_answers_stays_together(self) -> None:
+        """Of documents that know either target; who knows neither stays as he is."""
+        other = np.repeat(np.arange(30) % 5, 2)  # one label a group
+        other[40:50] = -1
+        labels = np.where(np.arange(60) < 46, DOCUMENTS.labels, -1)
+        documents = beside(DOCUMENTS.with_labels(labels), other)
+        found = permuted(documents, 3)
+        assert sorted(map(tuple, found.answers)) == sorted(map(tuple, documents.answers))
+        assert (found.answers[46:50] == -1).all()
+        assert (found.answers[:46] != documents.answers[:46]).any(0).all()
+        assert (found.answers[:40:2, 1] == found.answers[1:40:2, 1]).all()
 
     def test_a_model_is_at_chance_and_a_leak_is_not(self) -> None:
         base = make_baselines(DOCUMENTS)[-1]
         trials = [Permuted(base, seed) for seed in range(12)]
         found = cross_validate(DOCUMENTS, FOLDS, trials).probabilities
-        chance = permuted_scores(DOCUMENTS, FOLDS, found)["logistic_both"]
+        chance = permuted_scores(DOCUMENTS, FOLDS, found)[0]["logistic_both"]
         assert chance.n == 12
         assert chance.low < 0.5
         assert put_in_words(SEEING, {"metadata": BLIND}, {}, {"x": chance}, {}).findings == ()
@@ -97,12 +117,17 @@ class TestPermutedLabels:
         assert said.findings[0].startswith("Something leaks")
 
     def test_a_leak_is_seen(self) -> None:
-        """Scores that know the permuted label of a test document."""
-        found = {}
+        """Scores that know the permuted label of a test document, of one of two targets."""
+        other = np.where(np.arange(60) % 7, np.arange(60) // 2 % 2, -1)
+        documents, found = beside(DOCUMENTS, other), {}
         for seed in range(3):
-            labels = permuted_labels(DOCUMENTS, seed)
-            found[f"permuted_hilbert_{seed}"] = [np.eye(2)[labels[f.test]] for f in FOLDS]
-        assert permuted_scores(DOCUMENTS, FOLDS, found)["hilbert"].mean == 1.0
+            labels = permuted(documents, seed).answers[:, 1]
+            known = np.eye(2)[np.maximum(labels, 0)]  # those of -1 are nobody's business
+            even = np.full((60, 2), 0.5)
+            p = np.concatenate([even, known], axis=1)
+            found[f"permuted_hilbert_{seed}"] = [p[f.test] for f in FOLDS]
+        first, second = permuted_scores(documents, FOLDS, found)
+        assert (first["hilbert"].mean, second["hilbert"].mean) == (0.5, 1.0)
 
     def test_several_permutations_of_both_kinds_of_model(self) -> None:
         models = permuted_models(DOCUMENTS, small_config())

@@ -1,13 +1,19 @@
 """Search of options: inside the training documents, reproducible, and able to find something."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from hilbert.stages.fit import tuning
 from hilbert.stages.fit.budget import Budget
 from hilbert.stages.fit.config import TrainConfig
+from hilbert.stages.fit.splits import inner_splits
+from hilbert.stages.fit.targets import Question
+from hilbert.stages.fit.train import train_hilbert
 from hilbert.stages.fit.tuning import TunedHilbert, chosen_values
 from hilbert.store.errors import FitError
 from support.synthetic import make_documents, small_config
@@ -74,6 +80,35 @@ def test_the_test_documents_change_no_choice(tmp_path: Path) -> None:
         DOCUMENTS, TRAIN, TEST, 0
     )
     assert p.shape == (12, 2)
+
+
+def test_options_are_judged_by_the_mean_over_the_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the documents whose label of it is known."""
+    other = np.where(np.arange(36) % 5, np.arange(36) // 2 % 2, -1)
+    both = replace(DOCUMENTS, further=(Question("other", "classes", ("a", "b"), other),))
+    config, judged = small_config(epochs=1, inner_parts=0, linear=False), []
+
+    def tried(quick: TrainConfig, score: Callable[[TrainConfig], float], *_: object) -> TrainConfig:
+        judged.append(score(quick))
+        return quick
+
+    monkeypatch.setattr(tuning, "_search", tried)
+    TunedHilbert(config, Budget(2), tmp_path).choose(both, TRAIN, 0)
+    parts = inner_splits(both.strata, both.groups, TRAIN, tuning.INNER_PARTS, 0, both.answers)
+    by_target = []
+    said = [train_hilbert(both, fitted, config, seed=0).predict_proba(both.take(held))
+            for fitted, held in parts]  # fmt: skip
+    for labels, column in ((both.labels, 1), (other, 3)):
+        aucs = []
+        for (_, held), p in zip(parts, said, strict=True):
+            known = labels[held] != -1
+            aucs.append(roc_auc_score(labels[held][known], p[known, column]))
+        by_target.append(np.mean(aucs))
+    assert len(parts) == tuning.INNER_PARTS
+    assert judged == pytest.approx([np.mean(by_target)])
+    assert by_target[0] != pytest.approx(by_target[1])
 
 
 def test_time_ends_a_search(tmp_path: Path) -> None:
