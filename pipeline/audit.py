@@ -21,7 +21,13 @@ from hilbert.stages.fit.audits import (
     single_modality,
 )
 from hilbert.stages.fit.compare import compare
-from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, Model, Probabilities
+from hilbert.stages.fit.crossval import (
+    CrossValidated,
+    HilbertModel,
+    Model,
+    Probabilities,
+    n_counted,
+)
 from hilbert.stages.fit.dataset import DocumentSet, is_present
 from hilbert.stages.fit.findings import put_in_words
 from hilbert.stages.fit.side_by_side import answering_all
@@ -39,7 +45,8 @@ class Trial(NamedTuple):
 
     @property
     def n_fits(self) -> int:
-        return len(self.models) * len(self.folds)
+        """Fits that count as progress."""
+        return n_counted(self.models, self.folds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class AuditPlan:
 
     @property
     def n_fits(self) -> int:
+        """Fits that count as progress."""
         return sum(trial.n_fits for trial in (*self.trials, self.permuted))
 
 

@@ -75,6 +75,11 @@ class Permuted:
     def name(self) -> str:
         return f"{PERMUTED}{self.model.name}_{self.seed}"
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether the model is."""
+        return getattr(self.model, "is_quick", False)
+
     def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
         """Probabilities of the test documents, shape (n_test, n_columns)."""
         return self.model.fit_predict(permuted(documents, self.seed), train, test, seed)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class Majority:
     """Predicts the class frequencies of the training documents."""
 
     name: str = "majority"
+    is_quick: ClassVar[bool] = True
 
     def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
         """Probabilities of the test documents, shape (n_test, n_classes)."""
@@ -52,6 +54,7 @@ class Logistic:
 
     name: str
     pooled: Matrix
+    is_quick: ClassVar[bool] = True
 
     def fit_predict(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Matrix:
         """Probabilities of the test documents, shape (n_test, n_classes)."""

@@ -51,7 +51,10 @@ class CrossValidated:
 
 
 class Model(Protocol):
-    """Anything that learns from training documents and scores test documents."""
+    """Anything that learns from training documents and scores test documents.
+
+    One that has a true attribute ``is_quick`` takes no time worth telling.
+    """
 
     @property
     def name(self) -> str:
@@ -152,15 +155,19 @@ def cross_validate(
         Processes; with 1 all runs in this one. The result is the same. Workers are spawned,
         so a script that asks for them needs the ``if __name__ == "__main__"`` guard.
     progress : callable, optional
-        Called after each fit with the number done and the number of all.
+        Called after each fit that counts with the number done and the number of all; see
+        `n_counted`.
     """
     work = Work(documents, folds, models, seed)
     jobs = [Job(m, f) for m in range(len(models)) for f in range(len(folds))]
     found: dict[Job, Result] = {}
+    counted = _counted(models)
+    n_done, n_all = 0, n_counted(models, folds)
     for job, result in _run_all(work, jobs, workers):
         found[job] = result
-        if progress is not None:
-            progress(len(found), len(jobs))
+        if progress is not None and job.model in counted:
+            n_done += 1
+            progress(n_done, n_all)
     probabilities = {
         model.name: tuple(found[Job(m, f)].probabilities for f in range(len(folds)))
         for m, model in enumerate(models)
@@ -178,6 +185,19 @@ def cross_validate(
     return CrossValidated(
         probabilities, tuple(r for r in recalls if r is not None), inner, withheld
     )
+
+
+def n_counted(models: Sequence[Model], folds: Sequence[Fold]) -> int:
+    """How many fits of a cross-validation count: those that are not quick, where there are any.
+
+    They take nearly all the time; with the others, how much is left could not be told.
+    """
+    return len(_counted(models)) * len(folds)
+
+
+def _counted(models: Sequence[Model]) -> frozenset[int]:
+    slow = frozenset(m for m, model in enumerate(models) if not getattr(model, "is_quick", False))
+    return slow or frozenset(range(len(models)))
 
 
 def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:

@@ -6,6 +6,7 @@ baselines learn each alone, of the documents whose answer is known.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +159,7 @@ class QuestionByQuestion:
     """
 
     model: Majority | Logistic
+    is_quick: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
