@@ -150,8 +150,13 @@ def _limited(
     """Some of the segments, in order, where there are more than `limit`."""
     if features is None or limit is None or rng is None or len(features.x) <= limit:
         return features
-    kept = np.sort(rng.permutation(len(features.x))[:limit])
+    kept = drawn_rows(len(features.x), limit, rng)
     return Features(features.x[kept], features.times[kept])
+
+
+def drawn_rows(n: int, limit: int, rng: np.random.Generator) -> Index:
+    """Which of `n` segments a batch takes, in order: all, or `limit` that are drawn."""
+    return np.arange(n) if n <= limit else np.sort(rng.permutation(n)[:limit])
 
 
 def _pad(stream: Sequence[Features | None], width: int, device: str) -> Stream:

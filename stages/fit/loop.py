@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hilbert.stages.fit.batches import Index, collate, draw_view, withhold
+from hilbert.stages.fit.batches import Batch, Index, collate, draw_view, withhold
 from hilbert.stages.fit.config import TrainConfig
-from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.dataset import DocumentSet, Widths
 from hilbert.stages.fit.model import Hilbert
 from hilbert.stages.fit.objective import Objective, make_objective
+from hilbert.stages.fit.resident import Resident, make_resident, may_reside
 from hilbert.stages.fit.schedule import make_optimizer, n_batches
 from hilbert.stages.fit.trained import Curves
 
@@ -30,6 +31,8 @@ class Task:
     config : TrainConfig
     rng : numpy Generator
         For the order of documents and the draws of segments.
+    resident : Resident or None
+        The features on the device, where they lie there.
     """
 
     documents: DocumentSet
@@ -39,6 +42,14 @@ class Task:
     objective: Objective
     config: TrainConfig
     rng: np.random.Generator
+    resident: Resident | None = None
+
+    def collate(self, index: Index, widths: Widths) -> Batch:
+        """The documents at `index` as one batch, of at most `max_segments` a modality."""
+        limit, device = self.config.max_segments, self.config.device
+        if self.resident is not None:
+            return self.resident.collate(index, limit, self.rng)
+        return collate(self.documents, index, widths, limit=limit, rng=self.rng, device=device)
 
 
 def make_task(
@@ -50,7 +61,11 @@ def make_task(
     groups = torch.from_numpy(numbers.astype(np.int64)).to(config.device)
     rows = torch.from_numpy(fitted).to(config.device)
     objective = make_objective(labels[rows], groups[rows], documents.targets, config.objective)
-    return Task(documents, fitted, labels, groups, objective, config, np.random.default_rng(state))
+    resident = None
+    if may_reside(documents, config.device):
+        resident = make_resident(documents, documents.widths, config.device)
+    rng = np.random.default_rng(state)
+    return Task(documents, fitted, labels, groups, objective, config, rng, resident)
 
 
 def run_phases(network: Hilbert, task: Task, epochs: int) -> Curves:
@@ -112,16 +127,8 @@ def _batches(task: Task) -> list[Index]:
 
 def _terms(network: Hilbert, task: Task, index: Index, parts: tuple[str, ...]) -> dict[str, Tensor]:
     """Weighted terms of one batch of training documents."""
-    config, documents = task.config, task.documents
-    batch = collate(
-        documents,
-        index,
-        network.widths,
-        limit=config.max_segments,
-        rng=task.rng,
-        device=config.device,
-    )
-    batch = withhold(batch, config.modality_dropout)
+    config = task.config
+    batch = withhold(task.collate(index, network.widths), config.modality_dropout)
     own = draw_view(batch, config.subset_low)
     joint = draw_view(batch, config.subset_low) if config.independent_views else own
     embeddings, routed = network(own, joint)
