@@ -40,7 +40,8 @@ class ResidentStream:
 
     def rows(self, document: int, limit: int, rng: np.random.Generator) -> Index:
         """Rows of a document that a batch takes."""
-        return self.starts[document] + drawn_rows(int(self.lengths[document]), limit, rng)
+        drawn = drawn_rows(int(self.lengths[document]), limit, rng)
+        return drawn + int(self.starts[document])
 
     def gather(self, rows: Sequence[Index]) -> Stream:
         """Those rows of each document, padded; at least one segment long."""
