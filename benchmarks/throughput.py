@@ -5,7 +5,7 @@ In one run, of one corpus with Whisper and MiniLM:
 1. each part alone, on the segments, windows and batches of the real path, with as many threads
    as torch has here: decode, log-mel, audio forward, text forward; the fastest of some rounds;
 2. the whole command, in a process of its own, into a new store: the sum of the parts should be
-   at least .85 of it;
+   at least .85 of it; with --device cuda the forward passes alone should be, start-up left out;
 3. a plain loop, one sentence at a time, padded to 30 s, in fp32, on some sentences, scaled up: the
    whole should be at least ten times as fast;
 4. with --memory this alone: the peak memory of a recording of three hours against one of a minute,
@@ -15,7 +15,7 @@ Wall time depends on what else the machine does, so the load is printed, and pro
 it. Loading libraries and weights is in the whole and not in the sum; what it takes stands below.
 
 usage: python benchmarks/throughput.py CORPUS [--documents N] [--sentences N] [--rounds N]
-    [--memory]
+    [--device cuda] [--memory]
 """
 
 import argparse
@@ -36,6 +36,8 @@ from numpy.typing import NDArray
 from processes import Took, load, run_python
 from transformers import AutoModel, AutoTokenizer, WhisperFeatureExtractor
 
+from hilbert.stages.device import choose_device
+from hilbert.stages.extract.encoders.audio import BATCH_SIZES
 from hilbert.stages.extract.encoders.base import EncodeJob, EncoderOptions, best_audio_precision
 from hilbert.stages.extract.encoders.checkpoints import read_json
 from hilbert.stages.extract.encoders.layers import Layers
@@ -47,15 +49,16 @@ from hilbert.stages.extract.encoders.windows import WINDOW_SAMPLES, plan_windows
 from hilbert.stages.extract.encoders.workers import workers_for
 
 RATE = 16_000
-CPU = torch.device("cpu")
 CHUNK = 16
 """Documents measured together; bounds the windows in memory."""
 
 _LOAD = """
+from hilbert.stages.device import choose_device
+from hilbert.stages.extract.encoders.audio import BATCH_SIZES
 from hilbert.stages.extract.encoders.base import EncoderOptions
 from hilbert.stages.extract.encoders.weights import load_encoder, resolve_encoder
 for name in ("whisper", "minilm"):
-    load_encoder(resolve_encoder(name, EncoderOptions()), device="cpu")
+    load_encoder(resolve_encoder(name, EncoderOptions()), device="{device}")
 """
 
 LONG_S, SHORT_S = 3 * 3600.0, 60.0
@@ -102,13 +105,16 @@ def main() -> None:
         speech_s = sum(span_of(segment).duration_s for segment in spans)
         print(f"{len(cut.documents)} documents, {len(spans)} sentences, {speech_s / 3600:.2f} h of"
               f" speech; {torch.get_num_threads()} threads, load {load()}", flush=True)  # fmt: skip
-        parts = measure_parts(cut, arguments.rounds)
+        device = torch.device(choose_device(arguments.device))
+        parts = measure_parts(cut, arguments.rounds, device)
         print(f"parts measured, load {load()}", flush=True)
-        whole = extract(table, folder / "feats.zarr")
+        whole = extract(table, folder / "feats.zarr", device.type)
         print(f"whole measured, load {load()}", flush=True)
-        started = start_up()
-        loop, n_sentences = plain_loop(cut, arguments.sentences)
+        started = start_up(device.type)
+        loop, n_sentences = plain_loop(cut, arguments.sentences, device)
         print_table(parts, whole, started, speech_s)
+        if device.type != "cpu":
+            print_forward(parts, whole, started)
         print_loop(loop, n_sentences, len(spans), whole)
         print(f"load {load()}")
 
@@ -119,6 +125,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=10**9)
     parser.add_argument("--sentences", type=int, default=60, help="of the plain loop")
     parser.add_argument("--rounds", type=int, default=2, help="of each part")
+    parser.add_argument("--device", default="cpu", help="of the forward passes")
     parser.add_argument("--memory", action="store_true")
     return parser.parse_args()
 
@@ -128,13 +135,13 @@ def n_mels_of(folder: Path) -> int:
     return int(read_json(folder / "config.json")["num_mel_bins"])
 
 
-def measure_parts(cut: Cut, rounds: int) -> Parts:
+def measure_parts(cut: Cut, rounds: int, device: torch.device) -> Parts:
     """Every part alone, some documents at a time, so that their windows fit in memory."""
     parts = Parts(rounds)
-    precision = best_audio_precision()
+    precision = best_audio_precision("cuda" if device.type == "cuda" else "cpu")
     whisper = resolve_encoder("whisper", EncoderOptions(precision=precision))
     tower = WhisperTower(
-        whisper.folder, Layers.parse(whisper.options.layer), CPU, torch_dtype(precision)
+        whisper.folder, Layers.parse(whisper.options.layer), device, torch_dtype(precision)
     )
     log_mel = LogMel(n_mels_of(whisper.folder))
     log_mel(torch.zeros(WINDOW_SAMPLES))  # the first call is slow
@@ -150,7 +157,7 @@ def measure_parts(cut: Cut, rounds: int) -> Parts:
         mels = parts.time("log-mel", lambda windows=windows: in_threads(log_mel, windows))
         parts.time("audio forward", lambda mels=mels: forward(tower, mels))
     del decoded, windows, mels
-    minilm = load_encoder(resolve_encoder("minilm", EncoderOptions()), device="cpu")
+    minilm = load_encoder(resolve_encoder("minilm", EncoderOptions()), device=device.type)
     texts = cut.jobs("text")
     list(minilm.encode(texts[:1]))
     parts.time("text forward, with tokens", lambda: list(minilm.encode(texts)))
@@ -180,27 +187,31 @@ def fill_windows(
 
 
 def forward(tower: WhisperTower, mels: Sequence[torch.Tensor]) -> None:
-    """Passes of a window each, side by side, as the encoder makes them on a processor."""
-    with workers_for(CPU) as workers:
-        for _ in workers.map(lambda mel: tower([mel]), mels):
+    """Passes as the encoder makes them: on a processor of a window each, side by side."""
+    size = BATCH_SIZES[tower.device.type]
+    batches = [mels[i : i + size] for i in range(0, len(mels), size)]
+    with workers_for(tower.device) as workers:
+        for _ in workers.map(tower, batches):
             pass
+    if tower.device.type == "cuda":
+        torch.cuda.synchronize()
 
 
-def extract(table: Path, store: Path) -> Whole:
+def extract(table: Path, store: Path, device: str = "cpu") -> Whole:
     """`hilbert extract` in a process of its own."""
     took, peak_mb, said = run_python(
         "-m", "hilbert", "extract", str(table), "--store", str(store),
-        "--encoder", "whisper", "--encoder", "minilm", "--json",
+        "--encoder", "whisper", "--encoder", "minilm", "--device", device, "--json",
     )  # fmt: skip
     return Whole(took, peak_mb, json.loads(said.splitlines()[-1]))
 
 
-def start_up() -> Took:
+def start_up(device: str) -> Took:
     """A process that loads both encoders and ends."""
-    return run_python("-c", _LOAD)[0]
+    return run_python("-c", _LOAD.format(device=device))[0]
 
 
-def plain_loop(cut: Cut, n_sentences: int) -> tuple[Took, int]:
+def plain_loop(cut: Cut, n_sentences: int, device: torch.device) -> tuple[Took, int]:
     """What one would write first: a sentence at a time, in fp32, whole documents of it.
 
     Returns
@@ -210,19 +221,20 @@ def plain_loop(cut: Cut, n_sentences: int) -> tuple[Took, int]:
     """
     audio = resolve_encoder("whisper", EncoderOptions(precision="fp32"))
     text = resolve_encoder("minilm", EncoderOptions())
-    tower = WhisperTower(audio.folder, Layers.parse(audio.options.layer), CPU, torch.float32)
+    tower = WhisperTower(audio.folder, Layers.parse(audio.options.layer), device, torch.float32)
     extractor = WhisperFeatureExtractor(feature_size=n_mels_of(audio.folder))
     tokenizer = AutoTokenizer.from_pretrained(text.folder, local_files_only=True)
-    model = AutoModel.from_pretrained(text.folder, local_files_only=True).eval()
+    model = AutoModel.from_pretrained(text.folder, local_files_only=True).eval().to(device)
     done = 0
     wall, cpu = time.monotonic(), time.process_time()
     for heard, read in zip(cut.jobs("audio"), cut.jobs("text"), strict=True):
         for wave in decode(heard):
             mel = extractor(wave, sampling_rate=RATE, return_tensors="pt").input_features
-            tower([mel[0]]).mean(1)
+            tower([mel[0]]).mean(1).cpu()
         with torch.inference_mode():
             for segment in read.segments:
-                model(**tokenizer(segment.text, return_tensors="pt")).last_hidden_state.mean(1)
+                tokens = tokenizer(segment.text, return_tensors="pt").to(device)
+                model(**tokens).last_hidden_state.mean(1).cpu()
         done += len(heard.segments)
         if done >= n_sentences:
             break
@@ -241,6 +253,12 @@ def print_table(parts: Parts, whole: Whole, started: Took, speech_s: float) -> N
     print(f"sum / whole: {total.wall / whole.took.wall:.2f} of wall time,"
           f" {total.cpu / whole.took.cpu:.2f} of processor time (aim {AIM_SUM})")  # fmt: skip
     print(f"{speech_s / whole.took.wall:.0f} times real time, peak memory {whole.peak_mb:.0f} MB")
+
+
+def print_forward(parts: Parts, whole: Whole, started: Took) -> None:
+    wall = sum(took.wall for name, took in parts.took.items() if "forward" in name)
+    share = wall / (whole.took.wall - started.wall)
+    print(f"forward passes / whole less start-up: {share:.2f} of wall time (aim {AIM_SUM})")
 
 
 def print_row(name: str, took: Took, speech_s: float) -> None:

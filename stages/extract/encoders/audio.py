@@ -39,7 +39,7 @@ from hilbert.store.errors import DocumentError, HilbertError
 from hilbert.store.types import EncoderInfo
 
 _WINDOWS_AHEAD = 6
-_BATCH_SIZES = {"cpu": 1, "mps": 8, "cuda": 16}
+BATCH_SIZES = {"cpu": 1, "mps": 8, "cuda": 16}
 _BATCHES_WAITING = 2
 """Batches' worth of windows that wait for others of their shape; bounds memory."""
 
@@ -104,7 +104,7 @@ class AudioEncoder:
         self.info = info
         self._tower = tower
         self._options = options
-        self._batch_size = BatchSize(batch_size or _BATCH_SIZES[tower.device.type])
+        self._batch_size = BatchSize(batch_size or BATCH_SIZES[tower.device.type])
 
     def encode(self, jobs: Iterable[EncodeJob]) -> Iterator[Encoded | Failed]:
         """Features of every job's segments, each result as soon as it is complete.
