@@ -14,17 +14,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hilbert.stages.extract.transcripts.events import is_event
 from hilbert.stages.extract.transcripts.markup import plain_label
-from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.textgrid_tiers import (
-    Speech,
-    Tier,
-    held_by,
-    speech_of,
-)
+from hilbert.stages.extract.transcripts.speech_tiers import Tier, turns_of_tiers
 from hilbert.stages.extract.transcripts.timing import is_number, read_number, timed_turn
-from hilbert.stages.extract.transcripts.words import Word, turns_of_words
+from hilbert.stages.extract.transcripts.words import Word
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span, Turn
 
@@ -67,15 +60,7 @@ def parse_textgrid(text: str) -> list[Turn]:
         If a time is unreadable, negative or runs backwards, or something is missing, which names
         the interval and its tier by their numbers; or it cannot be told what is said.
     """
-    found, whose = speech_of([_labels(tier) for tier in _tiers(_Stream(text))])
-    turns: list[Turn] = []
-    for speech in found:
-        said = list(_said(speech, whose))
-        if speech.of_words:
-            turns += turns_of_words(word for word in said if not is_event(word.text))
-        else:
-            turns += [timed_turn(s.text, s.speaker, s.span, s.where) for s in said]
-    return turns
+    return turns_of_tiers([_labels(tier) for tier in _tiers(_Stream(text))])
 
 
 def _labels(tier: _Intervals) -> Tier:
@@ -88,18 +73,6 @@ def _labels(tier: _Intervals) -> Tier:
         if text:
             found.append(Word(text, span, None, where))
     return Tier(tier.number, tier.name, found)
-
-
-def _said(speech: Speech, whose: Tier | None) -> Iterator[Word]:
-    """The labels of a tier with their speaker."""
-    labels, where = speech.tier.labels, f"tier {speech.tier.number}"
-    if speech.speaker or whose is None:
-        speaker = checked_speaker(speech.speaker, where)
-        yield from (label._replace(speaker=speaker) for label in labels)
-        return
-    for label, held in zip(labels, held_by(labels, whose.labels), strict=True):
-        name = "" if held is None else held.text
-        yield label._replace(speaker=checked_speaker(name, f"tier {whose.number}"))
 
 
 class _Stream:

@@ -11,20 +11,24 @@ Kind = Literal["words", "utterances", "segments", "speakers", "sounds", "remarks
 """Segments are of sounds or of utterances; a tier of speakers tells who speaks."""
 
 
+# phrase-txt-en and the like are of FLEx
 _KINDS: dict[Kind, str] = {
-    "words": r"words?|tokens?|tokens?[ _-]?align|ort-mau",
+    "words": r"words?|tokens?|tokens?[ _-]?align|ort-mau|word-txt(?:-[\w-]+)?",
     "utterances": r"utt(?:erance)?s?|transcripts?|transcriptions?|ortho(?:graph(?:y|ic))?|"
-    r"orthographic transcription|texts?|speech|sentences?|phrases?|lines?|turns?",
+    r"orthographic transcription|texts?|speech|sentences?|phrases?|lines?|turns?|"
+    r"phrase-txt(?:-[\w-]+)?",
     "segments": r"seg(?:ment)?s?",
     "sounds": r"phones?|phonemes?|phns?|phonetics?|phonetic transcription|ipa|phon[ _-]?tokens?|"
     r"phon(?:eme|e)?s?[ _-]?align|(?:kan-)?mau|syll(?:able)?s?|"
     r"syll(?:able)?s?[ _-]?(?:class|struct)?[ _-]?align|stress(?:es)?|tones|tobi|accents?|"
     r"pitch|pitch[ _-]?anchors?|f0|intensity|breaks?|break[ _-]ind(?:ex|ices)|boundar(?:y|ies)|"
-    r"prosody|momel|intsint|vowels?|consonants?|morph(?:eme)?s?",
+    r"prosody|momel|intsint|vowels?|consonants?|"
+    r"morph(?:eme)?s?|morph-\w+(?:-[\w-]+)?",
     "remarks": r"notes?|comments?|remarks?|events?|misc|noises?|gestures?|gaze|codes?|coding|"
     r"topics?|(?:\w+[ _-])?translations?|(?:\w+[ _-])?gloss(?:es|ing)?|pos|part[ _-]of[ _-]speech|"
     r"tags?|lemmas?|(?:\w+[ _-])?ids?|numbers?|segnum|refs?|errors?|emotions?|disfluenc(?:y|ies)|"
-    r"laugh(?:s|ter)?|breath(?:s|ing)?|silences?|pauses?|ipus?|vad|activity",
+    r"laugh(?:s|ter)?|breath(?:s|ing)?|silences?|pauses?|ipus?|vad|activity|"
+    r"phrase-(?:segnum|gls|lit|note)(?:-[\w-]+)?|word-(?:gls|pos)(?:-[\w-]+)?",
 }
 _SPEAKERS = re.compile(r"speakers?|speaker[ _-]?(?:ids?|names?)|spkr?s?|who", re.IGNORECASE)
 # as DoReCo and Toolbox call them, before an @

@@ -1,20 +1,26 @@
-"""Which tiers of a TextGrid hold what is said; see `speech_of`."""
+"""Which tiers of a TextGrid or of ELAN hold what is said; see `speech_of`."""
 
+import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from statistics import fmean
 from typing import NamedTuple
 
 from hilbert.stages.extract.sentences import count_words
-from hilbert.stages.extract.transcripts.tier_names import Kind, all_named
-from hilbert.stages.extract.transcripts.words import Word
+from hilbert.stages.extract.transcripts.events import is_event
+from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
+from hilbert.stages.extract.transcripts.tier_names import Kind, Named, all_named
+from hilbert.stages.extract.transcripts.timing import timed_turn
+from hilbert.stages.extract.transcripts.words import Word, turns_of_words
 from hilbert.store.errors import DocumentError
+from hilbert.store.types import Turn
 
 _ACTIVITY = {
     "silent", "sounding", "silence", "speech", "speaking", "non-speech", "nonspeech", "no speech",
     "voiced", "unvoiced", "pause", "noise",
 }  # fmt: skip
+_ID = re.compile(r"\S*\d{2}\S*")  # text01_001
 _MOSTLY = 0.9
 _HALF = 0.5
 
@@ -25,6 +31,8 @@ class Tier(NamedTuple):
     number: int
     name: str
     labels: list[Word]
+    told: Named | None = None
+    """What is known of it otherwise than by its name."""
 
 
 class Speech(NamedTuple):
@@ -41,6 +49,25 @@ class _Known(NamedTuple):
     speaker: str
 
 
+def turns_of_tiers(tiers: Sequence[Tier]) -> list[Turn]:
+    """Turns of what is said: one a label, and where labels are words, one a group up to a pause.
+
+    Raises
+    ------
+    DocumentError
+        As `speech_of` does; or if a speaker is called by a sentence.
+    """
+    found, whose = speech_of(tiers)
+    turns: list[Turn] = []
+    for speech in found:
+        said = list(_said(speech, whose))
+        if speech.of_words:
+            turns += turns_of_words(word for word in said if not is_event(word.text))
+        else:
+            turns += [timed_turn(s.text, s.speaker, s.span, s.where) for s in said]
+    return turns
+
+
 def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     """The tiers that hold what is said, and the one that tells by whom, if there is one.
 
@@ -49,7 +76,8 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     1. By name (`tier_names`), tiers of sounds (phones, syllables, stress, tones) and remarks
        (notes, comments, events, translations, glosses, numbers) are no speech. By content,
        neither is one of other names that tells activity (all labels are ``silent``, ``sounding``
-       and the like, or ``ipu_1``, or single letters, or none has a letter).
+       and the like, or ``ipu_1``, or single letters, or ids such as ``text01_001``, no two alike,
+       or none has a letter).
     2. Where no tier is called one of words, all others are speech. One called ``transcript`` or
        the like is nobody's, unless there are some that are called as no kind, which are speakers.
        One called ``speaker`` tells who speaks; alone, it is speech if it holds sentences.
@@ -69,8 +97,8 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     """
     labelled = [tier for tier in tiers if _has_signs(tier)]
     names = all_named([tier.name for tier in labelled])
-    known = [_Known(tier, *name) for tier, name in zip(labelled, names, strict=True)]
-    known = [one for one in known if one.kind == "words" or not _tells_activity(one.tier)]
+    known = [_Known(tier, *(tier.told or name)) for tier, name in zip(labelled, names, strict=True)]
+    known = [one for one in known if one.kind == "words" or not tells_activity(_texts(one.tier))]
     words = [one for one in known if one.kind == "words"]
     others = [one for one in known if one.kind in ("utterances", "segments", "unknown")]
     whose = [one.tier for one in known if one.kind == "speakers"]
@@ -90,14 +118,32 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
 
 def _has_signs(tier: Tier) -> bool:
     """Whether a label holds a letter or a digit."""
-    return any(character.isalnum() for label in tier.labels for character in label.text)
+    return any(character.isalnum() for text in _texts(tier) for character in text)
 
 
-def _tells_activity(tier: Tier) -> bool:
-    labels = {label.text.lower() for label in tier.labels}
+def _texts(tier: Tier) -> list[str]:
+    return [label.text for label in tier.labels]
+
+
+def _said(speech: Speech, whose: Tier | None) -> Iterator[Word]:
+    """The labels of a tier with their speaker."""
+    labels, where = speech.tier.labels, f"tier {speech.tier.number}"
+    if speech.speaker or whose is None:
+        speaker = checked_speaker(speech.speaker, where)
+        yield from (label._replace(speaker=speaker) for label in labels)
+        return
+    for label, held in zip(labels, held_by(labels, whose.labels), strict=True):
+        name = "" if held is None else held.text
+        yield label._replace(speaker=checked_speaker(name, f"tier {whose.number}"))
+
+
+def tells_activity(texts: Sequence[str]) -> bool:
+    """Whether labels are marks of activity or ids, and no words."""
+    labels = {text.lower() for text in texts}
     return (
         all(label in _ACTIVITY or label.startswith("ipu_") for label in labels)
         or all(label.isascii() and len(label) == 1 for label in labels)
+        or (len(labels) == len(texts) and all(map(_ID.fullmatch, labels)))
         or not any(character.isalpha() for label in labels for character in label)
     )
 
