@@ -25,7 +25,13 @@ _TIMES = re.compile(r"(?:%?(?:snd|mov):\"[^\"]*\"_)?(-?\d{1,12})_(-?\d{1,12})-?"
 _SHOWN = re.compile(
     r"•\s?((?:%?(?:snd|mov):\"[^\"•]{0,200}\"_)?-?\d{1,12}_-?\d{1,12}-?)\s?•", re.ASCII
 )
-_LOST = re.compile(r"(?<!\w)\d{1,12}_\d{1,12}(?!\w)|[.?!]\s+\d{1,12}\s+\d{1,12}$", re.ASCII)
+# the same, where nothing is left
+_OLD = re.compile(
+    r"(?<![\x15•])%(?:snd|mov):\"[^\"\x15]{0,200}\"_\d{1,12}_\d{1,12}(?!\w)", re.ASCII
+)
+_LOST = re.compile(
+    r"(?<!\w)\d{1,12}_\d{1,12}(?!\w)|[.?!]\s+\d{1,12}\s+\d{1,12}$|%(?:snd|mov|pic|txt):", re.ASCII
+)
 _WITHOUT_TIMES = ("%pic:", "%txt:")
 _FIRST_LINES = re.compile(r"\s*@(?:UTF8|Begin|Font:|PID:|Window:|Color words:)", re.ASCII)
 _UTTERANCE = re.compile(r"\*([^\s:]{1,40}):(.*)", re.DOTALL)
@@ -109,7 +115,7 @@ def _turn(line: _Line, names: dict[str, str]) -> Turn:
         )
     code, said = match.groups()
     speaker = checked_speaker(names.get(code, code), line.where)
-    said = _SHOWN.sub("\x15\\1\x15", said)
+    said = _OLD.sub("\x15\\g<0>\x15", _SHOWN.sub("\x15\\1\x15", said))
     span = _span(line.where, said)
     words = _BULLET.sub(" ", said).rstrip()
     if _LOST.search(words):

@@ -3,15 +3,16 @@
 import re
 
 _EVENT = re.compile(r"<[A-Za-z_-]+>")  # <laughter>, <sigh>
-_ALONE = re.compile(r"[\[<{(][^\[\]<>{}()\s]+[\]>})]")
-# in square brackets, a transcriber may also put a word: [the]
-_NAMED = re.compile(
-    r"\[(?:\w+[ _-])?(?:noises?|laugh(?:s|ter|ing)?|cough(?:s|ing)?|breath(?:s|e|es|ing)?|"
+_ALONE = re.compile(r"[\[<{][^\[\]<>{}\s]+[\]>}]")
+_KINDS = (
+    r"(?:\w+[ _-])?(?:noises?|laugh(?:s|ter|ing)?|cough(?:s|ing)?|breath(?:s|e|es|ing)?|"
     r"sigh(?:s|ing)?|sniff(?:s|le|les|ling)?|sneez(?:es?|ing)|yawn(?:s|ing)?|clicks?|lipsmacks?|"
     r"smacks?|throat|music|silence|pause|applause|clap(?:s|ping)?|crosstalk|inaudible|"
-    r"unintelligible|unk|spn|sil|blank_audio|beep)\]",
-    re.IGNORECASE,
+    r"unintelligible|unk|spn|sil|blank_audio|beep)"
 )
+# in square brackets, a transcriber may also put a word: [the]; in round ones, an aligner: (um)
+_NAMED = re.compile(rf"\[{_KINDS}\]", re.IGNORECASE)
+_IN_ROUND = re.compile(rf"\({_KINDS}\)", re.IGNORECASE)
 _UNHEARD = re.compile(r"(?<!\S)(?:scrubbed_entry|x{3,})(?!\S)", re.IGNORECASE)
 """What DAIC-WOZ has for what was taken out, and for what nobody understood."""
 
@@ -25,4 +26,4 @@ def without_events(text: str) -> str:
 
 def is_event(word: str) -> bool:
     """Whether a single word of an alignment is an event: all of it stands in brackets."""
-    return _ALONE.fullmatch(word) is not None or _UNHEARD.fullmatch(word) is not None
+    return any(pattern.fullmatch(word) for pattern in (_ALONE, _IN_ROUND, _UNHEARD))
