@@ -81,6 +81,8 @@ def chosen_recording(found: Sequence[str], names: Sequence[str], by: str = "") -
 
 def _nobody_s(found: Sequence[str], names: Sequence[str], by: str) -> str:
     held = f"the transcript holds {len(found)} recordings{by}"
+    if by:
+        by = "; call the column otherwise if it tells something else"
     if not names:  # of a text, or a file that may be prose: nothing of it is shown
         return (
             f"{held}; end its file's name in .ctm, .rttm, .csv or .tsv, or give each document its "
@@ -88,4 +90,5 @@ def _nobody_s(found: Sequence[str], names: Sequence[str], by: str) -> str:
         )
     shown = ", ".join(name[:_LONGEST_NAME] for name in found[:_MOST_SHOWN])
     more = ", …" if len(found) > _MOST_SHOWN else ""
-    return f"{held} ({shown}{more}), and none is called {' or '.join(dict.fromkeys(names))}"
+    called = " or ".join(dict.fromkeys(names))
+    return f"{held} ({shown}{more}), and none is called {called}{by}"

@@ -83,7 +83,7 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
        One called ``speaker`` tells who speaks; alone, it is speech if it holds sentences.
     3. Beside tiers of words, another tier is of sounds if it has more labels than they (or is
        called ``segments``), and shorter ones; it is of utterances if it repeats half of the words
-       that lie in it.
+       of its speaker (or of nobody) that lie in it.
     4. Utterances are the speech where they cover nine tenths of the words of their speaker (or
        of nobody); where there are none of the speaker's, the words are.
 
@@ -172,20 +172,22 @@ def _without_words(others: Sequence[_Known]) -> list[Speech]:
 
 def _is_utterances(other: _Known, words: Sequence[_Known]) -> bool:
     """Whether a tier beside those of words repeats them in utterances; False if it is of sounds."""
-    every = [word for one in words for word in one.tier.labels]
     tier, n_words = other.tier, max(len(one.tier.labels) for one in words)
+    every = [word for one in words for word in one.tier.labels]
     has_more = len(tier.labels) > n_words or other.kind == "segments"
     if has_more and _mean_s(tier.labels) < _mean_s(every):
         return False
-    holders = held_by(every, tier.labels)
-    pairs = [(word, held) for word, held in zip(every, holders, strict=True) if held]
+    own = [one for one in words if not one.speaker or _may_be(one.speaker, other)]
+    said = [word for one in own for word in one.tier.labels]
+    holders = held_by(said, tier.labels)
+    pairs = [(word, held) for word, held in zip(said, holders, strict=True) if held]
     n_found = sum(word.text.casefold() in held.text.casefold() for word, held in pairs)
     if pairs and n_found >= _HALF * len(pairs):
         return True
     numbers = [one.tier.number for one in words]
     raise DocumentError(
         f"tier {tier.number} of the transcript is beside {_listed(numbers)} of words and does not "
-        f"repeat them; leave it out, or call it notes if it is not said"
+        f"repeat those of its speaker; leave it out, or call it notes if it is not said"
     )
 
 

@@ -46,8 +46,10 @@ def of_one_recording(
 
 def holds_several(header: Sequence[str], rows: Sequence[Row], more: Sequence[Column] = ()) -> bool:
     """Whether `of_one_recording` may leave some rows out."""
-    columns = [*more, *recording_columns(header)]
-    return any(len({_recording(row, column) for row in rows}) > 1 for column in columns)
+    return any(
+        len({_recording(row, column) for row in rows}) > 1 and not _numbers_rows(column, rows)
+        for column in [*more, *recording_columns(header)]
+    )
 
 
 def recordings_in(column: Column, rows: Sequence[Row]) -> list[str]:
@@ -81,8 +83,12 @@ def _recording(row: Row, column: Column) -> str:
 
 def _tells_rows(column: Column, rows: Sequence[Row], names: Sequence[str]) -> bool:
     """Whether a column called `id` gives every row its own, so that it is none of recordings."""
-    cells = [row.cells[column.position].strip() for row in rows]
+    cells = [row.cells[column.position].strip().casefold() for row in rows]
     if column.name != "id" or len({*cells}) < len(cells):
         return False
-    wanted = {name.casefold() for name in names}
-    return all(map(str.isdecimal, cells)) or not wanted & {cell.casefold() for cell in cells}
+    return _numbers_rows(column, rows) or not {name.casefold() for name in names} & {*cells}
+
+
+def _numbers_rows(column: Column, rows: Sequence[Row]) -> bool:
+    cells = [row.cells[column.position].strip() for row in rows]
+    return column.name == "id" and len({*cells}) == len(cells) and all(map(str.isdecimal, cells))

@@ -102,22 +102,38 @@ def with_units(
     if "start" not in used or not silent:
         return dict(columns)
     stated = next((column.per_s for column in used.values() if column.per_s), None)
-    per_s = stated if stated and "end" in used else _judged(silent, rows, texts)
+    if stated and "end" in used:
+        per_s = stated
+    else:
+        per_s = _judged(silent, rows, texts, of_whisper=_is_whisper_s(columns, rows))
     return {**columns, **{role: c._replace(per_s=per_s) for role, c in silent.items()}}
 
 
-def _judged(used: Mapping[str, Column], rows: Sequence[Row], texts: Sequence[str | None]) -> float:
+def _judged(
+    used: Mapping[str, Column],
+    rows: Sequence[Row],
+    texts: Sequence[str | None],
+    *,
+    of_whisper: bool,
+) -> float:
     """The unit by how long turns last, or where starts alone are used, until the next one."""
     if not all(_are_whole(column, rows) for column in used.values()):
         return SECONDS
     times = [[float(row.cells[column.position]) for column in used.values()] for row in rows]
     if "end" in used:
-        return units_per_second([end - start for start, end in times], texts)
+        lengths = [end - start for start, end in times]
+        return units_per_second(lengths, texts, of_whisper=of_whisper)
     if "duration" in used:
         return units_per_second([cells[-1] for cells in times], texts)
     order = sorted(range(len(times)), key=times.__getitem__)
     gaps = [times[after][0] - times[before][0] for before, after in pairwise(order)]
     return units_per_second(gaps, [texts[i] for i in order[:-1]])
+
+
+def _is_whisper_s(columns: Mapping[str, Column], rows: Sequence[Row]) -> bool:
+    """Whether the columns are those that Whisper and whisper.cpp write, and no others."""
+    found = [column.name for column in sorted(columns.values())]
+    return found == ["start", "end", "text"] and all(len(row.cells) == 3 for row in rows)
 
 
 def _are_whole(column: Column, rows: Sequence[Row]) -> bool:

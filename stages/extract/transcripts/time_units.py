@@ -5,6 +5,7 @@ as nobody says a word in 30 ms; from 100 to 5000 are milliseconds, as nobody tak
 Between the two, and beyond (frames of the recording may be counted), nothing is guessed.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -34,7 +35,9 @@ def is_whole(value: Any) -> bool:
     return abs(value) < 10**12 and value == int(value)  # a larger one may overflow
 
 
-def units_per_second(lengths: Sequence[float], texts: Sequence[str | None]) -> float:
+def units_per_second(
+    lengths: Sequence[float], texts: Sequence[str | None], *, of_whisper: bool = False
+) -> float:
     """How many make a second, of times that are whole numbers throughout.
 
     Parameters
@@ -43,6 +46,9 @@ def units_per_second(lengths: Sequence[float], texts: Sequence[str | None]) -> f
         From the start of each turn to its end, or to the start of the next.
     texts : sequence of str or None, n turns
         What is said in each; None where the transcript tells no texts.
+    of_whisper : bool
+        Whether they are as Whisper writes them, which counts no frames, and may hear one word in
+        minutes of noise.
 
     Returns
     -------
@@ -58,7 +64,8 @@ def units_per_second(lengths: Sequence[float], texts: Sequence[str | None]) -> f
     total = sum(length for length, n in zip(lengths, n_words, strict=True) if n)
     if total <= _FEWEST_S * sum(n_words):
         return SECONDS
-    if _FEWEST_MS * sum(n_words) <= total <= _MOST_MS * sum(n_words):
+    most_ms = math.inf if of_whisper else _MOST_MS
+    if _FEWEST_MS * sum(n_words) <= total <= most_ms * sum(n_words):
         return MILLISECONDS
     raise DocumentError(
         f"the transcript has times that are whole numbers, {total / sum(n_words):.0f} for a word "

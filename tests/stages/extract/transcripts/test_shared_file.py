@@ -107,6 +107,7 @@ class TestTables:
     def test_numbers_of_rows_are_no_recordings(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_text("id,start,end,text\n1,0.5,3,Hello.\n2,3.5,6,Yes.\n")
+        assert n_recordings(path) == "one"
         assert starts(path, "1") == [0.5, 3.5]
         path.write_text("id,start,end,text\nu1,0.5,3,Hello.\nu2,3.5,6,Yes.\n")
         assert starts(path, "a") == [0.5, 3.5]

@@ -118,7 +118,7 @@ def test_starts_alone_are_judged_by_the_next_one() -> None:
     assert [turn.start_s for turn in turns(table)] == [5.0, 32.0, 65.0]
 
 
-@pytest.mark.parametrize("end", [55, 20_000])
+@pytest.mark.parametrize("end", [55, 99])
 def test_whole_numbers_that_may_be_either_are_refused(end: int) -> None:
     with pytest.raises(DocumentError, match=r"neither seconds nor milliseconds.*start_ms") as error:
         turns(f"start,end,text\n0,{end},secret\n")

@@ -184,6 +184,9 @@ class TestWhichTiersAreSaid:
         with pytest.raises(DocumentError, match=r"tier 2 .* beside tier 1 of words") as error:
             turns(long_form(words=WORDS, secret=[(5, 6, "secret")]))
         assert "secret" not in str(error.value)
+        tiers = {"Ann - words": WORDS, "secret": self.UTTERANCE}  # the same by two names
+        with pytest.raises(DocumentError, match=r"tier 2 .* those of its speaker"):
+            turns(long_form(**tiers))
         with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* may each be what is said"):
             turns(long_form(text=self.UTTERANCE, sentence=[(0, 1, "secret")]))
 

@@ -33,6 +33,14 @@ def test_neither(length: float) -> None:
         units_per_second([length], ["word"])
 
 
+def test_whisper_may_hear_a_word_in_minutes_of_noise() -> None:
+    assert units_per_second([30_000], ["you"], of_whisper=True) == MILLISECONDS
+    (turn,) = parse_transcript(b"start,end,text\n0,30000,you\n")
+    assert (turn.start_s, turn.end_s) == (0.0, 30.0)
+    with pytest.raises(DocumentError, match="neither"):
+        parse_transcript(b"start,end,speaker,text\n0,30000,A,you\n")
+
+
 def test_what_is_whole() -> None:
     assert is_whole(5)
     assert is_whole(5.0)
