@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, combinations
 from statistics import fmean
 from typing import NamedTuple
 
@@ -84,7 +84,9 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     3. Beside tiers of words, another tier is of sounds if it has more labels than they (or is
        called ``segments``), and shorter ones; it is of utterances if it repeats half of the words
        of its speaker (or of nobody) that lie in it.
-    4. Utterances are the speech where they cover nine tenths of the words of their speaker (or
+    4. Of tiers of words of one speaker (or of nobody), the one with most labels counts, which
+       others must repeat. Two tiers of utterances of the same speaker at the same time are refused.
+    5. Utterances are the speech where they cover nine tenths of the words of their speaker (or
        of nobody); where there are none of the speaker's, the words are.
 
     What is neither is refused.
@@ -98,8 +100,12 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     labelled = [tier for tier in tiers if _has_signs(tier)]
     names = all_named([tier.name for tier in labelled])
     known = [_Known(tier, *(tier.told or name)) for tier, name in zip(labelled, names, strict=True)]
-    known = [one for one in known if one.kind == "words" or not tells_activity(_texts(one.tier))]
-    words = [one for one in known if one.kind == "words"]
+    known = [
+        one
+        for one in known
+        if one.kind in ("words", "speakers") or not tells_activity(_texts(one.tier))
+    ]
+    words = _once([one for one in known if one.kind == "words"])
     others = [one for one in known if one.kind in ("utterances", "segments", "unknown")]
     whose = [one.tier for one in known if one.kind == "speakers"]
     if words:
@@ -161,13 +167,41 @@ def _without_words(others: Sequence[_Known]) -> list[Speech]:
         Speech(one.tier, one.speaker or (one.tier.name if has_speakers else ""), of_words=False)
         for one in others
     ]
-    nobody_s = [one.tier.number for one in found if not one.speaker]
-    if len(nobody_s) > 1:
-        raise DocumentError(
-            f"{_listed(nobody_s)} of the transcript may each be what is said; leave in one, or "
-            f"call them by their speakers"
-        )
+    named_as_kinds = [
+        speech for speech, one in zip(found, others, strict=True) if one.kind != "unknown"
+    ]
+    for one, other in combinations(named_as_kinds, 2):
+        if one.speaker == other.speaker and _are_together(one.tier, other.tier):
+            raise DocumentError(
+                f"{_listed([one.tier.number, other.tier.number])} of the transcript may each be "
+                f"what is said at the same time by the same; leave in one, or call them by their "
+                f"speakers"
+            )
     return found
+
+
+def _once(words: Sequence[_Known]) -> list[_Known]:
+    """Tiers of words, of those of one speaker the one with most labels, which others repeat."""
+    best: dict[str, _Known] = {}
+    for one in sorted(words, key=lambda one: -len(one.tier.labels)):
+        first = best.setdefault(one.speaker.casefold(), one)
+        if first is not one and _share(first.tier, one.tier) < _HALF:
+            raise DocumentError(
+                f"{_listed(sorted([first.tier.number, one.tier.number]))} of the transcript hold "
+                f"words of different times and the same speaker, or none; call them by speakers "
+                f"(NAME - words)"
+            )
+    return [one for one in words if one in best.values()]
+
+
+def _are_together(one: Tier, other: Tier) -> bool:
+    return max(_share(one, other), _share(other, one)) >= _HALF
+
+
+def _share(tier: Tier, other: Tier) -> float:
+    """Share of the labels of one tier in whose middle another has one, too."""
+    holders = held_by(tier.labels, other.labels)
+    return sum(held is not None for held in holders) / len(holders)
 
 
 def _is_utterances(other: _Known, words: Sequence[_Known]) -> bool:

@@ -306,7 +306,7 @@ def test_a_table_without_words_is_still_refused() -> None:
 def test_reads_what_csv_writes(rows: list[tuple[int, int, str, str]], delimiter: str) -> None:
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(["start", "end", "speaker", "text"])
+    writer.writerow(["start_s", "end_s", "speaker", "text"])
     for start, length, speaker, text in rows:
         writer.writerow([start / 1000, (start + length) / 1000, speaker, text])
     assert sorted(turns(file.getvalue()), key=str) == sorted(

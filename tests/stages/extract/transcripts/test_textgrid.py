@@ -190,6 +190,17 @@ class TestWhichTiersAreSaid:
         with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* may each be what is said"):
             turns(long_form(text=self.UTTERANCE, sentence=[(0, 1, "secret")]))
 
+    def test_tiers_that_repeat_one_another(self) -> None:
+        tokens = [(0, 1, "hello there"), (2, 2.5, "bye")]
+        assert turns(long_form(Tokens=tokens, TokensAlign=WORDS, words=WORDS)) == self.SAID
+        with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* of different times"):
+            turns(long_form(words=WORDS, word=[(4, 5, "secret"), (5, 6, "secret")]))
+        tiers = {"Ann - text": self.UTTERANCE, "Ann - sentence": self.UTTERANCE}
+        with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* by the same"):
+            turns(long_form(**tiers))
+        later = {"text": self.UTTERANCE, "sentence": [(3, 4, "Yes.")]}
+        assert [turn.text for turn in turns(long_form(**later))] == ["Hello there, bye.", "Yes."]
+
     def test_utterances_of_half_the_words_are_refused(self) -> None:
         with pytest.raises(DocumentError, match=r"tier 2 .* 3 words, of which tier 1 covers 2"):
             turns(long_form(Ann=[(0, 1, "Hello there")], words=WORDS))
@@ -206,6 +217,8 @@ class TestWhichTiersAreSaid:
     @pytest.mark.parametrize("name", ["transcript", "words"])
     def test_a_tier_of_speakers_tells_whose_they_are(self, name: str) -> None:
         cells = [(0, 1, "hello"), (2, 3, "bye")]
+        text = long_form(**{name: cells, "speaker": [(0, 1.5, "A"), (1.5, 3, "B")]})
+        assert [turn.speaker for turn in turns(text)] == ["A", "B"]
         text = long_form(**{name: cells, "speaker": [(0, 1.5, "INT"), (1.5, 3, "PAR")]})
         assert [(turn.speaker, turn.text) for turn in turns(text)] == [
             ("INT", "hello"), ("PAR", "bye"),
