@@ -74,6 +74,17 @@ def test_old_bullets_without_their_control_characters() -> None:
     )
 
 
+def test_times_of_words_where_the_line_has_none() -> None:
+    text = cha(
+        "*PAR:\thello there .", "%mor:\tsecret", "%wor:\thello {500_900} there {1000_1300} .",
+        "*INV:\tyes . {2000_3000}", "%wor:\tyes {2100_broken}",
+        "*PAR:\tbye .", "%wor:\tbye •4000_4500• .",
+    )  # fmt: skip
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [
+        (0.5, 1.3), (2.0, 3.0), (4.0, 4.5),
+    ]  # fmt: skip
+
+
 def test_numbers_that_are_said_are_no_times() -> None:
     text = cha("*PAR:\tin 19 40 .", "*PAR:\tNew_York 2 .", "*PAR:\tat 5_pm we . met 3 4 .")
     assert [turn.text for turn in turns(text)][:2] == ["in 19 40.", "New York 2."]
