@@ -25,7 +25,13 @@ _TIMES = re.compile(r"(?:%?(?:snd|mov):\"[^\"]*\"_)?(-?\d{1,12})_(-?\d{1,12})-?"
 _SHOWN = re.compile(
     r"•\s?((?:%?(?:snd|mov):\"[^\"•]{0,200}\"_)?-?\d{1,12}_-?\d{1,12}-?)\s?•", re.ASCII
 )
-_LOST = re.compile(r"(?<!\w)\d{1,12}_\d{1,12}(?!\w)|[.?!]\s+\d{1,12}\s+\d{1,12}$", re.ASCII)
+# the same, where nothing is left
+_OLD = re.compile(
+    r"(?<![\x15•])%(?:snd|mov):\"[^\"\x15]{0,200}\"_\d{1,12}_\d{1,12}(?!\w)", re.ASCII
+)
+_LOST = re.compile(
+    r"(?<!\w)\d{1,12}_\d{1,12}(?!\w)|[.?!]\s+\d{1,12}\s+\d{1,12}$|%(?:snd|mov|pic|txt):", re.ASCII
+)
 _WITHOUT_TIMES = ("%pic:", "%txt:")
 _FIRST_LINES = re.compile(r"\s*@(?:UTF8|Begin|Font:|PID:|Window:|Color words:)", re.ASCII)
 _UTTERANCE = re.compile(r"\*([^\s:]{1,40}):(.*)", re.DOTALL)
@@ -51,7 +57,8 @@ def parse_chat(text: str) -> list[Turn]:
     """Turns of the main lines, in words; who speaks is the role that ``@Participants`` tells.
 
     Where several have one role, their codes tell them apart (``Sibling SI1``); one without a
-    role is called by the code. Times are those of the bullets; an utterance without one lies
+    role is called by the code. Times are those of the bullets, or where the line has none, of
+    those of its words on a tier ``%wor``; an utterance without any lies
     between its neighbours (`fill_times`), unless no utterance has any.
 
     Raises
@@ -62,7 +69,11 @@ def parse_chat(text: str) -> list[Turn]:
     """
     lines = list(_lines(text))
     names = _names(lines)
-    turns = (_turn(line, names) for line in lines if line.text.startswith("*"))
+    turns = (
+        _turn(line, names, _words_below(lines, i))
+        for i, line in enumerate(lines)
+        if line.text.startswith("*")
+    )
     return fill_times([turn for turn in turns if turn.text])
 
 
@@ -100,7 +111,17 @@ def _names(lines: list[_Line]) -> dict[str, str]:
     return {code: role if shared[role] == 1 else f"{role} {code}" for code, role in roles.items()}
 
 
-def _turn(line: _Line, names: dict[str, str]) -> Turn:
+def _words_below(lines: list[_Line], i: int) -> _Line | None:
+    """The tier of words with times that hangs on a main line."""
+    for below in range(i + 1, len(lines)):
+        if lines[below].text.startswith("%wor:"):
+            return lines[below]
+        if not lines[below].text.startswith("%"):
+            break
+    return None
+
+
+def _turn(line: _Line, names: dict[str, str], below: _Line | None) -> Turn:
     match = _UTTERANCE.fullmatch(line.text)
     if match is None:
         raise DocumentError(
@@ -109,8 +130,10 @@ def _turn(line: _Line, names: dict[str, str]) -> Turn:
         )
     code, said = match.groups()
     speaker = checked_speaker(names.get(code, code), line.where)
-    said = _SHOWN.sub("\x15\\1\x15", said)
+    said = _with_bullets(said)
     span = _span(line.where, said)
+    if span is None and below is not None:
+        span = _span(below.where, _with_bullets(below.text))
     words = _BULLET.sub(" ", said).rstrip()
     if _LOST.search(words):
         raise DocumentError(
@@ -121,6 +144,11 @@ def _turn(line: _Line, names: dict[str, str]) -> Turn:
     if span is None:
         return Turn(text, speaker)
     return timed_turn(text, speaker, span, line.where)
+
+
+def _with_bullets(said: str) -> str:
+    """A line whose bullets all have their control characters."""
+    return _OLD.sub("\x15\\g<0>\x15", _SHOWN.sub("\x15\\1\x15", said))
 
 
 def _span(where: str, said: str) -> Span | None:

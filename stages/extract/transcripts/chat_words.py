@@ -24,8 +24,10 @@ _PUNCTUATION = re.compile(r"[.,;:!?…]+")
 _COMMAS = {"‡": ",", "„": ","}  # after a vocative, before a tag question
 _NOT_WORDS = ("&=", "&+", "&~", "&*", "&{", "&}")
 _UNKNOWN = {"xxx", "xx", "yyy", "yy", "www"}
+_GLOTTAL = {"ʔ", "ʕ"}  # a sound alone; within a word, as of Hebrew, it is a letter
 _OMITTED = re.compile(r"0(?:[^\W\d].*)?", re.DOTALL)
 _FORM = re.compile(r"@[\w:$+&*-]+$")  # wug@c, amigo@s:spa
+_GROUPS = str.maketrans("‹›", "<>")
 _STUTTER = re.compile(r"↫[^↫]*↫")
 _MARKS = re.compile(r"[()^:↑↓⇗↗→↘⇘∞≈≋≡∙⌈⌉⌊⌋∆∇°▁▔☺♋⁇∬Ϋ∲§∾↻ↀˈˌ⁎Ἡ‡„≠↫\x02-\x08\x0e-\x1f]")
 
@@ -34,6 +36,7 @@ def spoken_words(line: str) -> str:
     """The words of a main line, without its speaker and bullets, separated by single blanks."""
     if "</" in line:  # CHAT has no such thing: a tag of HTML got in
         line = plain_label(line)
+    line = line.translate(_GROUPS)
     items: list[str] = []
     opened: list[int] = []  # where in `items` each open group begins
     last = 0  # where that begins which a code in brackets speaks of
@@ -62,7 +65,7 @@ def _word(raw: str) -> str:
     if raw.startswith((*_NOT_WORDS, "+")) or _OMITTED.fullmatch(raw) or _PAUSE.fullmatch(raw):
         return ""
     word = _MARKS.sub("", _STUTTER.sub("", _FORM.sub("", raw.removeprefix("&-").removeprefix("&"))))
-    if word.lower() in _UNKNOWN or not any(map(str.isalnum, word)):
+    if word.lower() in _UNKNOWN or word in _GLOTTAL or not any(map(str.isalnum, word)):
         return ""
     return word.replace("_", " ").replace("+", "-")
 

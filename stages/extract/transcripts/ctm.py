@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from hilbert.stages.extract.transcripts.events import is_event
 from hilbert.stages.extract.transcripts.line_fields import (
     Fields,
     lines_of_fields,
@@ -49,7 +50,8 @@ def parse_ctm(text: str, names: Sequence[str] = ()) -> list[Turn]:
     """Turns of words, cut at pauses; who speaks is the eighth field, or else the channel.
 
     Where there is but one channel, it tells nobody; two are two speakers, whom the mean of the
-    channels holds both. Of alternatives, the first is read.
+    channels holds both. Of alternatives, the first is read. What stands in
+    brackets (``[noise]``, ``<unk>``) is an event and no word.
 
     Parameters
     ----------
@@ -94,7 +96,8 @@ def _first_alternatives(text: str) -> Iterator[Fields]:
 
 def _is_spoken(values: list[str]) -> bool:
     kind = values[6].lower() if len(values) > 6 else "lex"
-    return values[4].lower() not in _SILENCES and kind in _SPOKEN | _NOBODY
+    is_silent = values[4].lower() in _SILENCES or is_event(values[4])
+    return not is_silent and kind in _SPOKEN | _NOBODY
 
 
 def _word(line: Fields, n_channels: int) -> Word:

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from hilbert.stages.extract.transcripts.markup import plain_label
-from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
+from hilbert.stages.extract.transcripts.speech_tiers import Tier, tells_activity, turns_of_tiers
+from hilbert.stages.extract.transcripts.tier_names import Named, named
 from hilbert.stages.extract.transcripts.timing import is_number, timed_turn
+from hilbert.stages.extract.transcripts.words import Word
 from hilbert.stages.extract.transcripts.xml_tree import parse_xml
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -24,6 +26,10 @@ _UNNAMED = "default"
 """What ELAN calls a tier that nobody has named yet."""
 _MOST_LEVELS = 20
 """So many tiers may hang on one another; a file of more is not one that ELAN wrote."""
+
+
+_MOSTLY = 0.9
+"""Of the time that the best tier of a family covers."""
 
 
 class _Annotation(NamedTuple):
@@ -75,17 +81,19 @@ def looks_like_eaf(text: str) -> bool:
 
 
 def parse_eaf(text: str) -> list[Turn]:
-    """Turns of the tiers that stand on their own: one an annotation, said by its participant.
+    """Turns of the tiers that stand on their own and are speech, as `turns_of_tiers` tells.
 
-    Tiers that hang on others (words, glosses, translations) repeat what is said, so they are left
-    out; but where the annotations of a tier hold no letter, their texts are those of the first
-    tier below that holds some.
+    One an annotation, said by its participant. Its text is that of one tier of its family, which
+    are the tier and those that hang on it (words, glosses, translations). That is the one with
+    words for most of the time: the topmost within a tenth of the longest, and below the top, one
+    called as text or words before others. Out of the question are those of ids, sounds and remarks,
+    by what `tier_names` and `tells_activity` make of them.
 
     Raises
     ------
     DocumentError
         If it is no such XML, an annotation has no time, or its times are negative or run
-        backwards; names the annotation and its tier by their numbers.
+        backwards, which names the annotation and its tier by their numbers; or as `speech_of`.
     """
     root = parse_xml(text)
     if root.tag != _ROOT:
@@ -93,36 +101,77 @@ def parse_eaf(text: str) -> list[Turn]:
             "the transcript is XML, but no annotation document of ELAN; export it as one"
         )
     document = _document(root)
-    return [
-        turn
-        for tier in document.tiers.values()
-        if tier.above is None and tier.annotations
-        for turn in _turns(tier, document)
-    ]
+    return turns_of_tiers(
+        [
+            _spoken(tier, number, document)
+            for number, tier in enumerate(document.tiers.values(), start=1)
+            if tier.above is None and tier.annotations
+        ]
+    )
 
 
-def _turns(tier: _Tier, document: _Document) -> Iterator[Turn]:
-    name = tier.participant or ("" if tier.name == _UNNAMED else tier.name)
-    texts = _texts(tier, document, _MOST_LEVELS)
+def _spoken(tier: _Tier, number: int, document: _Document) -> Tier:
+    """A tier that stands on its own, with the texts of its family."""
+    spans = {annotation.id: document.span(annotation) for annotation in tier.annotations}
     for annotation in tier.annotations:
-        said = plain_label(texts.get(annotation.id, ""))
-        speaker = checked_speaker(name, tier.where) if said else None
-        yield timed_turn(said, speaker, document.span(annotation), annotation.where)
+        timed_turn("", None, spans[annotation.id], annotation.where)  # checks the times
+    chosen, texts = _telling(tier, spans, document)
+    labels = [
+        Word(said, spans[annotation.id], None, annotation.where)
+        for annotation in tier.annotations
+        if (said := plain_label(texts.get(annotation.id, "")))
+    ]
+    name = "" if tier.name == _UNNAMED else tier.name
+    kind, speaker = named(name)
+    if chosen is not tier:  # words are joined to utterances
+        below = named(chosen.name)
+        kind, speaker = "utterances", ("" if below.kind == "unknown" else below.speaker) or speaker
+    return Tier(number, name, labels, Named(kind, tier.participant or speaker))
 
 
-def _texts(tier: _Tier, document: _Document, levels: int) -> dict[str, str]:
-    """What is said in each annotation of a tier, by its id."""
+def _telling(
+    tier: _Tier, spans: Mapping[str, Span], document: _Document
+) -> tuple[_Tier, Mapping[str, str]]:
+    """The tier of a family that tells what is said, and its texts by the ids of the top one's."""
     own = {annotation.id: annotation.text for annotation in tier.annotations}
-    if levels and not _holds_words(own):
-        for below in document.below.get(tier.name, ()):
-            texts = _texts(below, document, levels - 1)
-            if _holds_words(texts):
-                return _gathered(tier, below, texts, document)
-    return own
+    total_s = sum(span.duration_s for span in spans.values())
+    if _may_tell(tier, own) and _covered_s(own, spans) >= _MOSTLY * total_s:
+        return tier, own
+    found = [
+        (_covered_s(texts, spans), member, texts)
+        for member, texts in _family(tier, document, _MOST_LEVELS)
+        if _may_tell(member, texts)
+    ]
+    longest_s = max((covered_s for covered_s, _, _ in found), default=0.0)
+    best = [(m, texts) for covered_s, m, texts in found if covered_s >= _MOSTLY * longest_s]
+    # the first one, unless that is of a kind that its name does not tell
+    return min(
+        best or [(tier, own)],
+        key=lambda pair: pair[0] is not tier and named(pair[0].name).kind == "unknown",
+    )
 
 
-def _holds_words(texts: Mapping[str, str]) -> bool:
-    return any(character.isalpha() for text in texts.values() for character in text)
+def _may_tell(tier: _Tier, texts: Mapping[str, str]) -> bool:
+    """Whether a tier may hold what is said, by its name and content."""
+    said = [text.strip() for text in texts.values() if text.strip()]
+    return named(tier.name).kind not in ("sounds", "remarks") and not tells_activity(said)
+
+
+def _covered_s(texts: Mapping[str, str], spans: Mapping[str, Span]) -> Seconds:
+    """How long the annotations last that hold a letter."""
+    return sum(
+        spans[name].duration_s for name, text in texts.items() if any(map(str.isalpha, text))
+    )
+
+
+def _family(
+    tier: _Tier, document: _Document, levels: int
+) -> Iterator[tuple[_Tier, Mapping[str, str]]]:
+    """A tier and all that hang on it, each with its texts by the ids of the tier's annotations."""
+    yield tier, {annotation.id: annotation.text for annotation in tier.annotations}
+    for below in document.below.get(tier.name, ()) if levels else ():
+        for member, texts in _family(below, document, levels - 1):
+            yield member, _gathered(tier, below, texts, document)
 
 
 def _gathered(

@@ -50,20 +50,45 @@ def of_one_recording(lines: Sequence[Fields], field: int, names: Sequence[str]) 
     found = list(dict.fromkeys(line.values[field] for line in lines))
     if len(found) < 2:
         return list(lines)
+    chosen = chosen_recording(found, names)
+    return [line for line in lines if line.values[field] == chosen]
+
+
+def chosen_recording(found: Sequence[str], names: Sequence[str], by: str = "") -> str:
+    """Which of several recordings is called as one of `names`, as `of_one_recording` looks for it.
+
+    Parameters
+    ----------
+    found : sequence of str
+    names : sequence of str
+    by : str
+        What tells them apart, for the message: ``" in its column file"``.
+
+    Raises
+    ------
+    DocumentError
+        If none of them, or no single one, is called so.
+    """
     chosen = next((name for name in names if name in found), None)
     if chosen is None:
         wanted = {name.casefold() for name in names}
         alike = [name for name in found if name.casefold() in wanted]
         chosen = alike[0] if len(alike) == 1 else None
     if chosen is None:
-        raise DocumentError(_nobody_s(found, names))
-    return [line for line in lines if line.values[field] == chosen]
+        raise DocumentError(_nobody_s(found, names, by))
+    return chosen
 
 
-def _nobody_s(found: Sequence[str], names: Sequence[str]) -> str:
-    held = f"the transcript holds {len(found)} recordings"
+def _nobody_s(found: Sequence[str], names: Sequence[str], by: str) -> str:
+    held = f"the transcript holds {len(found)} recordings{by}"
+    if by:
+        by = "; call the column otherwise if it tells something else"
     if not names:  # of a text, or a file that may be prose: nothing of it is shown
-        return f"{held}; end its file's name in .ctm or .rttm, or give each document its own file"
+        return (
+            f"{held}; end its file's name in .ctm, .rttm, .csv or .tsv, or give each document its "
+            f"own file"
+        )
     shown = ", ".join(name[:_LONGEST_NAME] for name in found[:_MOST_SHOWN])
     more = ", …" if len(found) > _MOST_SHOWN else ""
-    return f"{held} ({shown}{more}), and none is called {' or '.join(dict.fromkeys(names))}"
+    called = " or ".join(dict.fromkeys(names))
+    return f"{held} ({shown}{more}), and none is called {called}{by}"

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.markup import plain_label
-from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
+from hilbert.stages.extract.transcripts.speech_tiers import Tier, turns_of_tiers
 from hilbert.stages.extract.transcripts.timing import is_number, read_number, timed_turn
-from hilbert.stages.extract.transcripts.words import Word, turns_of_words
+from hilbert.stages.extract.transcripts.words import Word
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Span, Turn
 
@@ -25,13 +25,6 @@ _HEADER = re.compile(r"\s*(?:File type\s*=\s*)?\"ooTextFile")
 _TOKEN = re.compile(r'"(?:[^"]|"")*+"|!.*|[^\s"=]+|"')
 _SILENCES = {"sil", "sp", "spn", "<sil>", "<sp>", "<p>", "<p:>", "#", "_"}
 """Labels by which forced aligners and annotators mark that nothing is said."""
-# as the Montreal Forced Aligner names tiers: "words", or "Ann - words" where there are speakers;
-# and as WebMAUS does, whose sounds are called MAU and KAN-MAU
-_WORDS = re.compile(r"(?:(.*\S)\s*[-_]\s*)?(?:words?|ort-mau)", re.IGNORECASE | re.DOTALL)
-_SOUNDS = re.compile(r"(?:.*\S\s*[-_]\s*)?(?:phones?|phonemes?|syllables?|mau)", re.I | re.DOTALL)
-_MAUS = {"ORT", "KAN", "MAU", "ORT-MAU", "KAN-MAU"}
-_MAUS_SOUNDS = {"KAN", "KAS", "MAS"}
-"""Tiers of canonical sounds and of syllables, which alone may be anyone's initials."""
 
 
 class _Token(NamedTuple):
@@ -41,8 +34,8 @@ class _Token(NamedTuple):
     position: int
 
 
-class _Tier(NamedTuple):
-    """An interval tier: what is said when; `number` is that of the tier, from 1."""
+class _Intervals(NamedTuple):
+    """An interval tier; `number` is that of the tier, from 1."""
 
     number: int
     name: str
@@ -55,62 +48,31 @@ def looks_like_textgrid(text: str) -> bool:
 
 
 def parse_textgrid(text: str) -> list[Turn]:
-    """Turns of the interval tiers: one an interval with a label, its tier's name the speaker.
+    """Turns of the interval tiers that hold what is said, which `speech_of` tells.
 
-    Of tiers named as forced aligners do, those of sounds are left out, and one of words is grouped
-    into turns at pauses, unless its speaker (or where it names none, anyone) has another tier.
+    One an interval with a label, and where labels are words, one a group of them up to a pause.
+    Who speaks is what the tier is called; where it is nobody's, a tier of speakers beside it tells.
     Points are no turns.
 
     Raises
     ------
     DocumentError
-        If a time is unreadable, negative or runs backwards, or something is missing; names the
-        interval and its tier by their numbers.
+        If a time is unreadable, negative or runs backwards, or something is missing, which names
+        the interval and its tier by their numbers; or it cannot be told what is said.
     """
-    turns: list[Turn] = []
-    tiers = _without_sounds(_tiers(_Stream(text)))
-    words: list[tuple[str, list[Word]]] = []
-    for tier in tiers:
-        match = _WORDS.fullmatch(tier.name)
-        if match is None:
-            turns += [
-                timed_turn(s.text, s.speaker, s.span, s.where) for s in _said(tier, tier.name)
-            ]
-        else:
-            words.append((match[1] or "", _said(tier, match[1] or "")))
-    others = {turn.speaker for turn in turns}
-    for speaker, said in words:
-        if speaker not in others and (speaker or not others):
-            turns += turns_of_words(said)
-    return turns
+    return turns_of_tiers([_labels(tier) for tier in _tiers(_Stream(text))])
 
 
-def _without_sounds(tiers: list[_Tier]) -> list[_Tier]:
-    """The tiers but those of sounds; of several of WebMAUS, the one of words is called so."""
-    names = {tier.name.upper() for tier in tiers}
-    of_maus = len(names & _MAUS) > 1
-    found = []
-    for tier in tiers:
-        name = tier.name.upper()
-        if of_maus and (name in _MAUS_SOUNDS or (name == "ORT" and "ORT-MAU" in names)):
-            continue
-        if of_maus and name == "ORT":
-            found.append(tier._replace(name="words"))
-        elif _WORDS.fullmatch(name) or not _SOUNDS.fullmatch(name):
-            found.append(tier)
-    return found
-
-
-def _said(tier: _Tier, speaker: str) -> list[Word]:
-    """Intervals of a tier in which something is said."""
+def _labels(tier: _Intervals) -> Tier:
+    """The intervals in which something stands, without silences."""
     found = []
     for number, (span, label) in enumerate(tier.intervals, start=1):
         text = plain_label("" if label.strip().lower() in _SILENCES else label)
         where = f"interval {number} of tier {tier.number}"
         timed_turn("", None, span, where)  # a broken time is told even where nothing is said
         if text:
-            found.append(Word(text, span, checked_speaker(speaker, f"tier {tier.number}"), where))
-    return found
+            found.append(Word(text, span, None, where))
+    return Tier(tier.number, tier.name, found)
 
 
 class _Stream:
@@ -181,7 +143,7 @@ def _tokens(text: str) -> Iterator[_Token]:
             yield _Token(token, match.start())
 
 
-def _tiers(stream: _Stream) -> list[_Tier]:
+def _tiers(stream: _Stream) -> list[_Intervals]:
     """Interval tiers; empty ones and those of points are read, so that nothing is skipped."""
     stream.label("the header")
     if stream.label("the header") != "TextGrid":
@@ -195,7 +157,7 @@ def _tiers(stream: _Stream) -> list[_Tier]:
     return [tier for tier in tiers if tier is not None]
 
 
-def _tier(stream: _Stream, number: int) -> _Tier | None:
+def _tier(stream: _Stream, number: int) -> _Intervals | None:
     """One tier; None if it is one of points."""
     where = f"tier {number}"
     kind = stream.label(where)
@@ -215,4 +177,4 @@ def _tier(stream: _Stream, number: int) -> _Tier | None:
         inside = f"interval {i} of {where}"
         span = Span(stream.number(inside), stream.number(inside))
         intervals.append((span, stream.label(inside)))
-    return _Tier(number, name.strip(), intervals)
+    return _Intervals(number, name.strip(), intervals)

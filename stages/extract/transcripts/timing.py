@@ -11,9 +11,6 @@ from hilbert.store.types import Seconds, Span, Turn
 SECONDS_PER_WORD = 0.4
 """Of speech at 150 words a minute, where the end of the last turn is not known."""
 
-_SLOWEST: Seconds = 30.0
-"""A word takes neither as many seconds, on the mean of a transcript, nor as few milliseconds."""
-
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 
 
@@ -35,11 +32,6 @@ def read_number(text: str, where: str) -> float:
 def is_number(text: str) -> bool:
     """Whether `read_number` would take it."""
     return _NUMBER.fullmatch(text) is not None
-
-
-def are_milliseconds(total: float, n_words: int) -> bool:
-    """Whether words that last so long all together have their times in ms rather than seconds."""
-    return total > _SLOWEST * n_words
 
 
 def clock_seconds(text: str) -> Seconds:

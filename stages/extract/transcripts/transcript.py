@@ -33,6 +33,7 @@ _WORD = re.compile(r"\w")
 _SHARED: Mapping[TranscriptFormat, Callable[[str, Sequence[str]], Sequence[Turn]]] = {
     "ctm": parse_ctm,
     "rttm": parse_rttm,
+    "csv": parse_table,
 }
 """Formats whose files may hold many recordings."""
 
@@ -44,7 +45,6 @@ _READERS: Mapping[TranscriptFormat, Callable[[str], Sequence[Turn]]] = {
     "textgrid": parse_textgrid,
     "eaf": parse_eaf,
     "chat": parse_chat,
-    "csv": parse_table,
     "plain": parse_plain_text,
 }
 

@@ -6,6 +6,8 @@
 - OpenAI's service, asked for words: ``{"text", "words": [{"word", "start", "end"}]}``, and unless
   asked for more: ``{"text"}``, without times;
 - AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds.
+
+Whole numbers are seconds or milliseconds by the rule of `time_units`.
 """
 
 import json
@@ -15,12 +17,13 @@ from dataclasses import replace
 from typing import Any
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.timing import (
-    SECONDS_PER_WORD,
-    are_milliseconds,
-    fill_times,
-    timed_turn,
+from hilbert.stages.extract.transcripts.time_units import (
+    MILLISECONDS,
+    SECONDS,
+    is_whole,
+    units_per_second,
 )
+from hilbert.stages.extract.transcripts.timing import SECONDS_PER_WORD, fill_times, timed_turn
 from hilbert.stages.extract.transcripts.words import cut_at_words
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
@@ -73,6 +76,7 @@ def parse_whisper_json(value: Any) -> list[Turn]:
             "the transcript is JSON without a list of segments or chunks; "
             "write Whisper's JSON, WebVTT or plain text"
         )
+    parts = in_seconds(parts)
     return [_turn(parts, i) for i in range(len(parts))]
 
 
@@ -100,7 +104,7 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     """
     found = [
         _word(word, f"word {n}")
-        for n, word in enumerate(_in_seconds(words) if isinstance(words, list) else [], 1)
+        for n, word in enumerate(in_seconds(words) if isinstance(words, list) else [], 1)
     ]
     if all(word.start_s is None for word in found):
         return [Turn(" ".join(text.split()))]
@@ -113,23 +117,42 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     return fill_times([_joined(group) for group in groups])
 
 
-def _in_seconds(words: list[Any]) -> list[Any]:
-    """Words with times in seconds; those of AssemblyAI are in milliseconds."""
-    if not all(
-        isinstance(word, Mapping)
-        and "text" in word
-        and all(_is_whole(word.get(key)) for key in ("start", "end"))
-        for word in words
-    ):
-        return words
-    total = sum(word["end"] - word["start"] for word in words)
-    if not are_milliseconds(total, len(words)):
-        return words
-    return [{**word, "start": word["start"] / 1000, "end": word["end"] / 1000} for word in words]
+def in_seconds(parts: list[Any]) -> list[Any]:
+    """Segments, chunks or words with times in seconds, by `time_units` where all are whole numbers.
+
+    Raises
+    ------
+    DocumentError
+        If they may be seconds or milliseconds.
+    """
+    times: list[tuple[Any, Any]] = [
+        _times(part) if isinstance(part, Mapping) else (None, None) for part in parts
+    ]
+    timed = [pair for pair in times if pair != (None, None)]
+    if not timed or not all(is_whole(time) for pair in timed for time in pair):
+        return parts
+    texts = [
+        str(part.get("text", part.get("word", "")))
+        for part, pair in zip(parts, times, strict=True)
+        if pair != (None, None)
+    ]
+    if units_per_second([end - start for start, end in timed], texts) == SECONDS:
+        return parts
+    return [_scaled(part) if isinstance(part, Mapping) else part for part in parts]
 
 
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and abs(value) < 10**12  # a larger one may overflow
+def _scaled(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A segment or word with its times, and those of the words in it, in seconds."""
+    found = {key: _in_s(part[key]) for key in ("start", "end", "timestamp") if key in part}
+    if isinstance(words := part.get("words"), list):
+        found["words"] = [_scaled(w) if isinstance(w, Mapping) else w for w in words]
+    return {**part, **found}
+
+
+def _in_s(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_s(one) for one in value]
+    return value / MILLISECONDS if is_whole(value) else value
 
 
 def _word(word: Any, where: str) -> Turn:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
 from hilbert.stages.extract.transcripts.whisper_json import (
+    in_seconds,
     parse_whisper_json,
     seconds_of,
     speaker_of,
@@ -49,6 +50,7 @@ def parse_whisperx_json(value: Any) -> list[Turn]:
     parts = value.get("segments") if isinstance(value, Mapping) else value
     if not isinstance(parts, list):
         return parse_whisper_json(value)
+    parts = in_seconds(parts)
     return [turn for i, part in enumerate(parts, start=1) for turn in _turns(part, f"segment {i}")]
 
 

@@ -64,6 +64,27 @@ def test_bullets_as_they_are_shown() -> None:
     )
 
 
+def test_old_bullets_without_their_control_characters() -> None:
+    text = cha(
+        '*INV:\thow are you ? [+ x] %snd:"boys85"_500_3000', '*PAR:\tI am . {%snd:"b"_3000_9000}'
+    )
+    assert turns(text) == (
+        Turn("how are you?", "Investigator", 0.5, 3.0),
+        Turn("I am.", "Participant", 3.0, 9.0),
+    )
+
+
+def test_times_of_words_where_the_line_has_none() -> None:
+    text = cha(
+        "*PAR:\thello there .", "%mor:\tsecret", "%wor:\thello {500_900} there {1000_1300} .",
+        "*INV:\tyes . {2000_3000}", "%wor:\tyes {2100_broken}",
+        "*PAR:\tbye .", "%wor:\tbye •4000_4500• .",
+    )  # fmt: skip
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [
+        (0.5, 1.3), (2.0, 3.0), (4.0, 4.5),
+    ]  # fmt: skip
+
+
 def test_numbers_that_are_said_are_no_times() -> None:
     text = cha("*PAR:\tin 19 40 .", "*PAR:\tNew_York 2 .", "*PAR:\tat 5_pm we . met 3 4 .")
     assert [turn.text for turn in turns(text)][:2] == ["in 19 40.", "New York 2."]
@@ -115,6 +136,7 @@ def test_some_without_times_lie_between_the_others() -> None:
         ("+^ quick +, again ++ done +/.", "quick again done."),
         ("⌈ yes ⌉ ∆fast∆ °soft° ˈstress ↑ .", "yes fast soft stress."),
         ("r ↫r-r↫rabbit it's John's o'clock !", "r rabbit it's John's o'clock!"),
+        ("‹hello› ‹he goed› [: had gone] ʔ ʔima .", "hello had gone ʔima."),
         ("<b>hello</b> there .", "hello there."),
         ("hello [// there <you .", "hello there you."),
         ("hello> there] .", "hello there."),
@@ -141,6 +163,8 @@ def test_words(line: str, words: str) -> None:
         ("*PAR:\tsecret . 100_1500 {5_9}", "line 9 .* without the bullets"),
         ("*PAR:\tsecret ? 100 1500 ", "line 9 .* without the bullets"),
         ("*PAR:\tsecret +...\n\t100 1500", "line 9 .* without the bullets"),
+        ('*PAR:\tsecret . %snd: "secret" 100 1500', "line 9 .* without the bullets"),
+        ('*PAR:\tsecret . %pic:"secret.jpg"', "line 9 .* without the bullets"),
         ("*PAR:\tsecret . □100_1500□", "line 9 .* without the bullets"),
         ("*PAR:\tsecret . •1500_5•", "line 9 .* ends .* before it starts"),
         ("*PAR secret .", "line 9 .* no speaker's code"),
@@ -181,6 +205,7 @@ def test_bad_files() -> None:
         ". 1 ",
         '•snd:"',
         "1_",
+        '%snd:"',
     ],
 )
 def test_hostile_lines_take_linear_time(part: str) -> None:

@@ -50,6 +50,22 @@ def test_one_channel_tells_nobody() -> None:
     assert turns("rec 1 0.0 0.5 hello") == (Turn("hello", None, 0.0, 0.5),)
 
 
+def test_events_are_no_words() -> None:
+    said = [
+        "hello",
+        "[noise]",
+        "<unk>",
+        "!SIL",
+        "[LAUGHTER]",
+        "<laugh>",
+        "(laughs)",
+        "{LG}",
+        "(um)",
+    ]
+    text = "".join(f"rec 1 {i / 2:.1f} 0.5 {word} 0.9\n" for i, word in enumerate(said))
+    assert turns(text) == (Turn("hello", None, 0.0, 0.5), Turn("(um)", None, 4.0, 4.5))
+
+
 def test_first_of_alternatives() -> None:
     text = (
         "rec A 0.0 0.5 oh\nrec A * * <ALT_BEGIN>\nrec A 0.5 0.2 um\nrec A * * <ALT>\n"

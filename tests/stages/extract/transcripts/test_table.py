@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hilbert.stages.extract.transcripts.table import parse_table
 from hilbert.stages.extract.transcripts.transcript import detect_format, parse_transcript
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
@@ -84,10 +85,84 @@ def test_whisper_s_own_are_in_milliseconds() -> None:
     ["start\tend\ttext\n0\t15\thello there\n15\t27\tyes\n",
      "start\tend\ttext\n0\t15.0\thello there\n15\t27\tyes\n",
      "start\tend\ttext\tspeaker\n0\t15\thello there\tA\n15\t27\tyes\tB\n",
-     "start,end,text\n0,15,hello there\n15,27,yes\n"],
+     "start,end,text\n0,15,hello there\n15,27,yes\n",
+     "start_s,end,text\n0,15,secret\n15,27,\n27,5000,yes\n",
+     "start,end,text\n0,15.5,secret\n15,27,\n27,5000,yes\n"],
 )  # fmt: skip
 def test_others_are_in_seconds(text: str) -> None:
-    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [(0.0, 15.0), (15.0, 27.0)]
+    found = parse_table(text)
+    assert found[1].start_s == 15.0
+    assert found[1].end_s == 27.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['start,end,text\n500,1900," Hello there."\n3000,5000," I am well."\n',  # whisper.cpp
+     'start,end,speaker,text\n500,1900,0," Hello there."\n3000,5000,1," I am well."\n',
+     "start\tend\tspeaker\ttext\n500\t1900\tA\tHello there.\n3000\t5000\tB\tI am well.\n",
+     "start;end;text\n500.0;1900.0;Hello there.\n3000.0;5000.0;I am well.\n",
+     "start_ms,end,text\n500,1900,Hello there.\n3000,5000.0,I am well.\n",
+     "start,duration,text\n500,1400,Hello there.\n3000,2000,I am well.\n",
+     "start (s),duration,text\n0.5,1400,Hello there.\n3.0,2000,I am well.\n",
+     "start,duration_ms,text\n0.5,1400,Hello there.\n3.0,2000,I am well.\n",
+     "start,end,speaker\n500,1900,A\n3000,5000,B\n"],
+)  # fmt: skip
+def test_whole_numbers_that_no_seconds_could_be_are_milliseconds(text: str) -> None:
+    assert [(turn.start_s, turn.end_s) for turn in turns(text)] == [(0.5, 1.9), (3.0, 5.0)]
+
+
+def test_starts_alone_are_judged_by_the_next_one() -> None:
+    table = "timestamp,speaker,text\n500,A,hello there\n6500,A,good\n3200,B,I am well\n"
+    assert [turn.start_s for turn in turns(table)] == [0.5, 3.2, 6.5]
+    table = "timestamp,speaker,text\n5,A,hello there\n32,B,I am well\n65,A,good\n"
+    assert [turn.start_s for turn in turns(table)] == [5.0, 32.0, 65.0]
+
+
+@pytest.mark.parametrize("end", [55, 99])
+def test_whole_numbers_that_may_be_either_are_refused(end: int) -> None:
+    with pytest.raises(DocumentError, match=r"neither seconds nor milliseconds.*start_ms") as error:
+        turns(f"start,end,text\n0,{end},secret\n")
+    assert "secret" not in str(error.value)
+    assert turns(f"start,end (s),text\n0,{end},secret\n")[0].end_s == end
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Timespan\tContent\tSpeaker\n0:00.5 - 0:02.0\thi there\tEllie\n"
+     "0:02.5 - 0:03.25\tgood\tParticipant\n",
+     "time,speaker,text\n0.5–2,Ellie,hi there\n2.5 --> 3.25,Participant,good\n",
+     "in,out,speaker,text\n0.5,2,Ellie,hi there\n2.5,3.25,Participant,good\n",
+     "TC In,TC Out,Speaker,Text\n00:00:00.5,00:00:02,Ellie,hi there\n"
+     "00:00:02.5,00:00:03.25,Participant,good\n"],
+)  # fmt: skip
+def test_times_of_programs_that_code_interviews(text: str) -> None:
+    assert detect_format(text) == "csv"
+    assert turns(text) == EXPECTED
+
+
+def test_a_range_that_is_none_is_refused() -> None:
+    with pytest.raises(DocumentError, match=r"line 3 .* no two times such as .* timespan") as error:
+        turns("Timespan,Content\n0:00-0:03,secret\nsecret,secret\n")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("cells", [("0:01", "0:05.5"), ("0:01 - 0:02", "0:03 - 0:04")])
+def test_clocks_under_any_name_are_not_lost(cells: tuple[str, str]) -> None:
+    with pytest.raises(DocumentError, match="the column position of the transcript holds times"):
+        turns(f"position,speaker,text\n{cells[0]},A,Well then.\n{cells[1]},B,Yes.\n")
+
+
+def test_events_are_no_words() -> None:
+    said = ["scrubbed_entry", "xxx <laughter> yeah [noise]", "[background noise]", "so [the] end"]
+    rows = "".join(f"{i}\t{i + 1}\tParticipant\t{text}\n" for i, text in enumerate(said))
+    assert [turn.text for turn in turns(HEADER + rows)] == ["yeah", "so [the] end"]
+
+
+def test_names_of_files_are_no_speakers() -> None:
+    rows = "rec1.wav,0.5,3.0,hello there\nrec1.wav,3.2,6,I am well\n"
+    assert {turn.speaker for turn in turns(f"name,start,end,text\n{rows}")} == {None}
+    table = "name,start,end,who,text\n" + rows.replace(",hello", ",A,hello").replace(",I", ",B,I")
+    assert [turn.speaker for turn in turns(table)] == ["A", "B"]
 
 
 def test_no_ends() -> None:
@@ -177,7 +252,7 @@ def test_texts_under_a_name_that_is_not_known_are_refused(cells: tuple[str, str]
         assert "secret" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["startMs", "start (min)", "Timecode In", "begin_frame"])
+@pytest.mark.parametrize("name", ["startMs", "start (min)", "Timecode Begin", "begin_frame"])
 def test_times_under_a_name_that_is_not_known_are_refused(name: str) -> None:
     for cells in (("100", "2500"), ("0:01", "0:05.5"), ("", "2500")):
         table = f"{name},speaker,text\n{cells[0]},A,Well then.\n{cells[1]},B,Yes.\n"
@@ -188,7 +263,7 @@ def test_times_under_a_name_that_is_not_known_are_refused(name: str) -> None:
 
 def test_other_columns_beside_speakers_are_left_out() -> None:
     text = "start,end,speaker,emotion,score,file,name\n0,1,SPEAKER_00,happy,0.5,my a.wav,Ann Lee\n"
-    assert turns(f"{text}1.5,2,SPEAKER_01,sad,1e-3,b c.wav,Bob Ray\n") == DIARISED
+    assert turns(f"{text}1.5,2,SPEAKER_01,sad,1e-3,my a.wav,Bob Ray\n") == DIARISED
 
 
 def test_labels_that_are_said() -> None:
@@ -231,7 +306,7 @@ def test_a_table_without_words_is_still_refused() -> None:
 def test_reads_what_csv_writes(rows: list[tuple[int, int, str, str]], delimiter: str) -> None:
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(["start", "end", "speaker", "text"])
+    writer.writerow(["start_s", "end_s", "speaker", "text"])
     for start, length, speaker, text in rows:
         writer.writerow([start / 1000, (start + length) / 1000, speaker, text])
     assert sorted(turns(file.getvalue()), key=str) == sorted(

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,106 @@ class TestForcedAlignment:
         )
 
 
+class TestWhichTiersAreSaid:
+    """What is said survives every tier that may stand beside it."""
+
+    SAID = (Turn("hello there", None, 0.0, 1.0), Turn("bye", None, 2.0, 2.5))
+    UTTERANCE: ClassVar[list[Interval]] = [(0, 2.5, "Hello there, bye.")]
+
+    @pytest.mark.parametrize(
+        ("name", "label"),
+        [("notes", "cough"), ("stress", "1"), ("comments", "she laughs at him"), ("pos", "UH"),
+         ("creak", "1"), ("Ann - events", "cough"), ("English translation", "salut a tous"),
+         ("utterance_id", "utt001"), ("voice", "sounding"), ("F0", "high"), ("B", "x")],
+    )  # fmt: skip
+    def test_remarks_and_activity_beside_words(self, name: str, label: str) -> None:
+        tiers = {"words": WORDS, "phones": SOUNDS, name: [(0, 2.2, label)]}
+        assert turns(long_form(**tiers)) == self.SAID
+
+    @pytest.mark.parametrize(
+        "names",
+        ["Word Segment", "Word Seg", "TokensAlign PhonAlign", "tokens Syllables", "Word Klang"],
+    )
+    def test_sounds_of_other_names(self, names: str) -> None:
+        sounds = [(i / 10, (i + 1) / 10, label) for i, label in enumerate(["HH", "AH", "L", "OW"])]
+        first, second = names.split()
+        assert turns(long_form(**{first: WORDS, second: sounds})) == self.SAID
+
+    def test_the_tiers_of_sppas(self) -> None:
+        ipus = [(0, 1, "ipu_1"), (1, 2, "#"), (2, 2.5, "ipu_2")]
+        tiers = {"TokensAlign": WORDS, "PhonAlign": SOUNDS, "IPUs": ipus, "SyllAlign": SOUNDS}
+        assert turns(long_form(**tiers)) == self.SAID
+        assert turns(long_form(Transcription=self.UTTERANCE, **tiers)) == (
+            Turn("Hello there, bye.", None, 0.0, 2.5),
+        )
+
+    def test_events_among_words(self) -> None:
+        words = [*WORDS, (3, 4, "<unk>"), (4, 5, "[noise]"), (5, 6, "{LG}")]
+        assert turns(long_form(words=words)) == self.SAID
+
+    @pytest.mark.parametrize("name", ["silences", "Ann"])
+    def test_activity_alone_is_refused(self, name: str) -> None:
+        cells = [(0, 0.5, "silent"), (0.5, 4, "sounding"), (4, 6, "silent")]
+        with pytest.raises(
+            DocumentError, match=r"tier 1 .* tells sounds, remarks or when"
+        ) as error:
+            turns(long_form(**{name: cells}))
+        assert name not in str(error.value)
+        assert turns(long_form(**{name: cells, "Bob": [(0, 1, "Hi.")]}))[0].text == "Hi."
+
+    def test_what_may_be_anything_is_refused(self) -> None:
+        with pytest.raises(DocumentError, match=r"tier 2 .* beside tier 1 of words") as error:
+            turns(long_form(words=WORDS, secret=[(5, 6, "secret")]))
+        assert "secret" not in str(error.value)
+        tiers = {"Ann - words": WORDS, "secret": self.UTTERANCE}  # the same by two names
+        with pytest.raises(DocumentError, match=r"tier 2 .* those of its speaker"):
+            turns(long_form(**tiers))
+        with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* may each be what is said"):
+            turns(long_form(text=self.UTTERANCE, sentence=[(0, 1, "secret")]))
+
+    def test_tiers_that_repeat_one_another(self) -> None:
+        tokens = [(0, 1, "hello there"), (2, 2.5, "bye")]
+        assert turns(long_form(Tokens=tokens, TokensAlign=WORDS, words=WORDS)) == self.SAID
+        with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* of different times"):
+            turns(long_form(words=WORDS, word=[(4, 5, "secret"), (5, 6, "secret")]))
+        tiers = {"Ann - text": self.UTTERANCE, "Ann - sentence": self.UTTERANCE}
+        with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* by the same"):
+            turns(long_form(**tiers))
+        later = {"text": self.UTTERANCE, "sentence": [(3, 4, "Yes.")]}
+        assert [turn.text for turn in turns(long_form(**later))] == ["Hello there, bye.", "Yes."]
+
+    def test_utterances_of_half_the_words_are_refused(self) -> None:
+        with pytest.raises(DocumentError, match=r"tier 2 .* 3 words, of which tier 1 covers 2"):
+            turns(long_form(Ann=[(0, 1, "Hello there")], words=WORDS))
+
+    def test_whose_tiers_of_utterances_are(self) -> None:
+        text = long_form(**{"Ann - utterance": self.UTTERANCE, "text@Bob": [(3, 4, "Yes.")],
+                            "Ann - word": WORDS, "Ann - phone": SOUNDS})  # fmt: skip
+        assert [(turn.speaker, turn.text) for turn in turns(text.replace("text@Bob", "notes"))] == [
+            ("Ann", "Hello there, bye."),
+        ]  # fmt: skip
+        text = long_form(**{"Ann - utterance": self.UTTERANCE, "text@Bob": [(3, 4, "Yes.")]})
+        assert [turn.speaker for turn in turns(text)] == ["Ann", "Bob"]
+
+    @pytest.mark.parametrize("name", ["transcript", "words"])
+    def test_a_tier_of_speakers_tells_whose_they_are(self, name: str) -> None:
+        cells = [(0, 1, "hello"), (2, 3, "bye")]
+        text = long_form(**{name: cells, "speaker": [(0, 1.5, "A"), (1.5, 3, "B")]})
+        assert [turn.speaker for turn in turns(text)] == ["A", "B"]
+        text = long_form(**{name: cells, "speaker": [(0, 1.5, "INT"), (1.5, 3, "PAR")]})
+        assert [(turn.speaker, turn.text) for turn in turns(text)] == [
+            ("INT", "hello"), ("PAR", "bye"),
+        ]  # fmt: skip
+
+    def test_names_of_speakers_are_no_kinds(self) -> None:
+        for name in ("SPEAKER_00", "Speaker 1", "Noel", "Line", "Tone"):
+            found = turns(long_form(**{name: self.UTTERANCE, "Ann": [(3, 4, "Yes.")]}))
+            assert [turn.speaker for turn in found] == [name, "Ann"]
+        assert turns(long_form(speaker=self.UTTERANCE))[0].text == "Hello there, bye."
+        with pytest.raises(DocumentError, match="tier 1"):
+            turns(long_form(speaker=[(0, 1, "INT"), (1, 2, "PAR")]))
+
+
 @FORMS
 @pytest.mark.parametrize(
     ("interval", "message"),
@@ -211,6 +312,7 @@ def test_reads_what_praatio_writes(tiers: list[list[tuple[int, str]]], form: str
             if label:
                 entries.append((at / 1000, (at + length) / 1000, label))
             at += length
+        entries.append((90, 91, "said"))  # a tier without letters says nothing
         grid.addTier(IntervalTier(f"S{i}", entries, 0, 100))
         expected += [Turn(" ".join(label.split()), f"S{i}", a, b) for a, b, label in entries]
     with tempfile.TemporaryDirectory() as folder:
