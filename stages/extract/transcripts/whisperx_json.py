@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
+from hilbert.stages.extract.transcripts.timing import share_turns, timed_turn
 from hilbert.stages.extract.transcripts.whisper_json import (
     in_seconds,
     parse_whisper_json,
@@ -62,10 +62,7 @@ def _turns(part: Any, where: str) -> list[Turn]:
     pieces = _pieces(_words(part), text, speaker, where)
     span = _span(part, pieces, where)
     timed_turn(text, speaker, span, where)  # checks the times, which the pieces lie in
-    return [
-        timed_turn(piece.text, piece.speaker, times, where)
-        for piece, times in zip(pieces, _times(pieces, span), strict=True)
-    ]
+    return _placed(pieces, span, where)
 
 
 def _pieces(
@@ -109,16 +106,19 @@ def _span(part: Mapping[str, Any], pieces: Sequence[_Piece], where: str) -> Span
     return Span(seconds_of(start, where), seconds_of(end, where))
 
 
-def _times(pieces: Sequence[_Piece], span: Span) -> list[Span]:
-    """Times of the pieces; those without any share the segment's by the number of words."""
-    if len(pieces) == 1:
-        return [span]
-    known = [
+def _placed(pieces: Sequence[_Piece], span: Span, where: str) -> list[Turn]:
+    """Turns of the pieces; where one has no times, all share the segment's by number of words."""
+    times = [
         Span(p.start_s, p.end_s) for p in pieces if p.start_s is not None and p.end_s is not None
     ]
-    if len(known) == len(pieces):
-        return known
-    return share_time(span, [len(piece.text.split()) for piece in pieces])
+    if len(pieces) == 1:
+        times = [span]
+    if len(times) < len(pieces):
+        return share_turns([Turn(piece.text, piece.speaker) for piece in pieces], span)
+    return [
+        timed_turn(piece.text, piece.speaker, own, where)
+        for piece, own in zip(pieces, times, strict=True)
+    ]
 
 
 def _words(part: Any) -> list[Mapping[str, Any]]:

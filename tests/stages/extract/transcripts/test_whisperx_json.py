@@ -53,7 +53,7 @@ def test_words_that_were_not_aligned() -> None:
     assert parse(segment) == (Turn("1984 was 7", "S0", 1.0, 2.0), Turn("no", "S1", 3.0, 4.0))
     words[3] = {"word": "no", "speaker": "S1"}
     assert parse({**segment, "start": 0, "end": 4}) == (
-        Turn("1984 was 7", "S0", 0.0, 3.0),
+        Turn("1984 was 7", "S0", 0.0, 3.0, is_shared=True),
         Turn("no", "S1", 3.0, 4.0),
     )
 
