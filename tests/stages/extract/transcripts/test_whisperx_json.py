@@ -54,7 +54,7 @@ def test_words_that_were_not_aligned() -> None:
     words[3] = {"word": "no", "speaker": "S1"}
     assert parse({**segment, "start": 0, "end": 4}) == (
         Turn("1984 was 7", "S0", 0.0, 3.0, is_shared=True),
-        Turn("no", "S1", 3.0, 4.0),
+        Turn("no", "S1", 3.0, 4.0, is_shared=True),
     )
 
 
