@@ -15,7 +15,7 @@ from typing import Any
 
 from hilbert.store.types import Segment
 
-SEGMENT_VERSION = 3
+SEGMENT_VERSION = 4
 """Raised when segmenting gives other segments for the same input."""
 
 DIGEST_BYTES = 20

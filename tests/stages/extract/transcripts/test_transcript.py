@@ -359,7 +359,8 @@ class TestPlainText:
         text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye."
         assert said(text) == [
             ("the nurse", "Yes."),
-            ("Doctor", "No. and I said: no."),
+            ("Doctor", "No."),
+            (None, "and I said: no."),
             ("the nurse", "Bye."),
         ]
 
