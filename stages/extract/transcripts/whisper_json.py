@@ -2,10 +2,12 @@
 
 - openai-whisper, faster-whisper: ``{"segments": [{"start", "end", "text"}]}``, some with a
   ``speaker`` in each segment; or just the list (`whisperx_json` where words have speakers);
-- transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``;
+- transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``; beside them, once diarised
+  by insanely-fast-whisper, ``{"speakers": [{"speaker", "timestamp", "text"}]}``;
 - OpenAI's service, asked for words: ``{"text", "words": [{"word", "start", "end"}]}``, and unless
   asked for more: ``{"text"}``, without times;
-- AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds.
+- AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds;
+  where no word has a speaker, ``{"utterances": [{"text", "start", "end", "speaker"}]}``.
 """
 
 import json
@@ -63,7 +65,7 @@ def parse_whisper_json(value: Any) -> list[Turn]:
         is no name; names its index.
     """
     if isinstance(value, Mapping):
-        parts = value.get("chunks") if value.get("segments") is None else value["segments"]
+        parts = _said_by_speakers(value)
         if parts is None and isinstance(value.get("text"), str):
             return _sentences(value["text"], value.get("words", value.get("word_segments")))
     else:
@@ -74,6 +76,55 @@ def parse_whisper_json(value: Any) -> list[Turn]:
             "write Whisper's JSON, WebVTT or plain text"
         )
     return [_turn(parts, i) for i in range(len(parts))]
+
+
+def _said_by_speakers(value: Mapping[str, Any]) -> Any:
+    """Segments, chunks or utterances, those that tell who speaks before others; None if neither."""
+    if value.get("segments") is not None:
+        return value["segments"]
+    chunks = value.get("chunks")
+    if _are_texts(named := value.get("speakers")):
+        return _with_speakers(chunks, named)
+    if chunks is None and _are_texts(said := value.get("utterances")):
+        words = value.get("words")
+        if not any(_has_speaker(word) for word in (words if isinstance(words, list) else [])):
+            return _in_seconds(said, _words_in(said))
+    return chunks
+
+
+def _are_texts(parts: Any) -> bool:
+    return (
+        isinstance(parts, list)
+        and len(parts) > 0
+        and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in parts)
+    )
+
+
+def _has_speaker(word: Any) -> bool:
+    return isinstance(word, Mapping) and word.get("speaker") is not None
+
+
+def _with_speakers(chunks: Any, named: list[Any]) -> Any:
+    """The chunks, where there are any, of which the named ones may leave out the last.
+
+    Where these are cut otherwise, as where those of one speaker are joined, they are taken if they
+    have all of the words, else the chunks, of nobody.
+    """
+    if not _are_texts(chunks):
+        return named
+    known = {_key(part) for part in named}
+    rest = [part for part in chunks if _key(part) not in known]
+    if len(rest) + len(named) == len(chunks):
+        return [*named, *rest]
+    return named if _words_in(named) == _words_in(chunks) else chunks
+
+
+def _key(part: Mapping[str, Any]) -> tuple[str, str]:
+    return part["text"], str(_times(part))
+
+
+def _words_in(parts: list[Any]) -> int:
+    return sum(len(part["text"].split()) for part in parts)
 
 
 def _turn(parts: Sequence[Any], i: int) -> Turn:
@@ -100,7 +151,9 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     """
     found = [
         _word(word, f"word {n}")
-        for n, word in enumerate(_in_seconds(words) if isinstance(words, list) else [], 1)
+        for n, word in enumerate(
+            _in_seconds(words, len(words)) if isinstance(words, list) else [], 1
+        )
     ]
     if all(word.start_s is None for word in found):
         return [Turn(" ".join(text.split()))]
@@ -113,8 +166,8 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     return fill_times([_joined(group) for group in groups])
 
 
-def _in_seconds(words: list[Any]) -> list[Any]:
-    """Words with times in seconds; those of AssemblyAI are in milliseconds."""
+def _in_seconds(words: list[Any], n_words: int) -> list[Any]:
+    """Words, or what holds so many, with times in seconds; AssemblyAI's are in milliseconds."""
     if not all(
         isinstance(word, Mapping)
         and "text" in word
@@ -123,7 +176,7 @@ def _in_seconds(words: list[Any]) -> list[Any]:
     ):
         return words
     total = sum(word["end"] - word["start"] for word in words)
-    if not are_milliseconds(total, len(words)):
+    if not are_milliseconds(total, n_words):
         return words
     return [{**word, "start": word["start"] / 1000, "end": word["end"] / 1000} for word in words]
 
