@@ -2,6 +2,7 @@
 
 import re
 
+from hilbert.stages.extract.transcripts.label_track import read_label_track
 from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
 from hilbert.stages.extract.transcripts.stamped_lines import read_stamped, without_stamps
 from hilbert.store.types import Turn
@@ -10,14 +11,17 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def parse_plain_text(text: str) -> list[Turn]:
-    """Turns of plain text, without times unless its lines are stamped (`stamped_lines`).
+    """Turns of plain text, without times unless its lines have some.
 
+    As `stamped_lines` and `label_track` read them.
     Where labels name speakers (`speaker_labels`), a turn lasts from one to the next, or to what
     may be one; what comes before the first, or below such a line, has no speaker. Otherwise each
     paragraph is a turn, and a text without blank lines is one paragraph: lines may be broken
     anywhere.
     """
     text = re.sub(r"\r\n?", "\n", text)
+    if (track := read_label_track([x for x in text.split("\n") if x.strip()])) is not None:
+        return track
     if (stamped := read_stamped(_lines(text))) is not None:
         return stamped
     text = without_stamps(text)
