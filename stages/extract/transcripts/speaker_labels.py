@@ -1,9 +1,9 @@
 """Tell ``NAME: what is said`` from prose with a colon in it.
 
-**What may be a label.** Up to eight words at the start of a line before a colon (``Interviewer:``,
-``301:``, ``Jane Doe, PhD:``, ``I:Why?``), or in brackets, with a colon or without
-(``[SPEAKER_00]: ``, ``(speaker 0)``); marks of a change before it (``>>``, a dash) are no part of
-it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are none.
+**What may be a label.** Up to eight words, or more in capitals, at the start of a line before a
+colon (``Interviewer:``, ``301:``, ``Jane Doe, PhD:``, ``I:Why?``), or in brackets, with a colon or
+without (``[SPEAKER_00]:``, ``(speaker 0)``); signs before it (``>>``, a dash, a time) are no part
+of it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are none.
 
 **Which of these name speakers.** One alone proves nothing: "Note: she was late" is prose. A
 *usual* label has up to four words, begins with a letter and stands before a colon and a blank; it
@@ -43,15 +43,24 @@ _HEARD = (
     r"|applause|inaudible|unintelligible|indistinct|unclear|cross-? ?talk|overlap(?:ping)?)"
     r"\s*[\])>]\s*)"
 )
+_TIME = r"(?:[\[(]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?[\])]?(?=\s)\s*)"
+_COLONS = ":：﹕∶"
 _OPENING = re.compile(
-    rf"[\s{_UNSEEN}]*(?P<heard>{_HEARD}*)(?P<mark>(?:>+|[-–—•]+)\s*)?"
-    r"(?:[\[(<{](?P<inner>[^\[\](){}<>:：]{1,60})(?P<within>[:：]?)[\])>}](?P<after>\s?[:：])?"
-    r"|(?P<outer>[^:：]{1,60})(?P<colon>[:：]))?(?P<said>.*)",
+    rf"[\s{_UNSEEN}]*(?P<before>(?:{_HEARD}|{_TIME})*)(?P<mark>(?:[>»›]+|[-–—•]+)\s*)?"
+    rf"(?:[\[(<{{*|]{{1,3}}(?P<inner>[^\[\](){{}}<>*|{_COLONS}]{{1,60}})(?P<within>[{_COLONS}]?)"
+    rf"[\])>}}*|]{{1,3}}(?P<after>\s?[{_COLONS}])?"
+    rf"|(?P<outer>[^{_COLONS}]{{1,120}})(?P<colon>[{_COLONS}]))?(?P<said>.*)",
     re.DOTALL | re.IGNORECASE,
 )
 _USUAL = re.compile(r"[^\W\d_][^\s,;?!\"]*(?: [^\s,;?!\"]+){0,3}")
 _DIARISED = re.compile(r"(?:speaker|spkr?)[ _-]?(?:\d{1,4}|[a-z])", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:.*\D)?\d{1,2}")  # before a colon and two digits
+_HOURS = re.compile(r"(?:.*\W)?\d{1,2}")  # before a colon, and after it:
+_MINUTES = re.compile(r"\d\d(?!\d)")
+_STAMP_ENDS = re.compile(rf"\d\d(?:[:.,]\d+)*[\])]?\s*(?:[{_COLONS}]|$)")
+_HOUR = re.compile(r"[\s\[(]*(\d{1,2}):\d\d")
+
+
+_HAS_LETTER = re.compile(r"[^\W\d_]")
 
 
 class Opening(NamedTuple):
@@ -183,34 +192,50 @@ def _found(line: str) -> _Found | None:
     raw = match["inner"] or match["outer"] or ""
     label = " ".join(raw.split()).strip("*_ ")
     said = match["said"]
-    is_label = re.search(r"[^\W_]", label) is not None and len(label.split()) <= _MOST_WORDS
-    if not is_label or (match["outer"] is not None and said.startswith("//")):
-        return _Found("", line) if match["mark"] else None
+    if not _may_be_label(label, match["outer"] is not None, said):
+        hour = None if match["mark"] or _is_doubt(label, match) else _HOUR.match(line)
+        if hour is not None:
+            return _Found(hour[1], line, is_clock=True)
+        return _Found("", line) if match["mark"] or _is_doubt(label, match) else None
     is_clock = match["outer"] is not None and _is_clock(label, said)
-    if is_clock and match["mark"]:
+    if is_clock and (match["mark"] or (_STAMP_ENDS.match(said) and _HAS_LETTER.search(label))):
         return _Found("", line)
     if raw.lstrip().startswith("*"):
         said = said.lstrip("*_")
     return _Found(
         label,
-        (match["heard"] + said.strip()).strip(),
+        (match["before"] + said.strip()).strip(),
         has_colon=bool(match["within"] or match["after"] or match["colon"]),
         has_brackets=match["inner"] is not None,
-        is_parted=match["colon"] == "：" or not said or said[0].isspace(),
+        is_parted=match["colon"] not in (None, ":") or not said or said[0].isspace(),
         is_clock=is_clock,
     )
 
 
+def _may_be_label(label: str, is_outer: bool, said: str) -> bool:
+    is_short = len(label.split()) <= _MOST_WORDS or _is_in_capitals(label)
+    is_address = is_outer and said.startswith("//")
+    return is_short and not is_address and re.search(r"[^\W_]", label) is not None
+
+
+def _is_doubt(label: str, match: re.Match[str]) -> bool:
+    """Whether signs stand for a speaker who was not recognised: ``??:``, ``[?]``."""
+    return bool(label or match["outer"]) and (
+        re.search(r"\w", label) is None and ("?" in label or match["outer"] is not None)
+    )
+
+
 def _is_clock(label: str, said: str) -> bool:
-    return re.match(r"\d\d(?!\d)", said) is not None and _CLOCK.fullmatch(label) is not None
+    return _MINUTES.match(said) is not None and _HOURS.fullmatch(label) is not None
 
 
 def _may_name(found: _Found) -> bool:
     """Whether it may count as a label; in brackets without a colon, where something follows."""
     if not found.label or found.is_clock or len(found.label) > MAX_LABEL_CHARACTERS:
         return False
-    has_letter = re.search(r"[^\W\d_]", found.label) is not None  # (1) is an item of a list
-    return found.has_colon or found.is_diarised or (has_letter and bool(found.said))
+    if found.has_colon or found.is_diarised:
+        return True
+    return bool(found.said) and _HAS_LETTER.search(found.label) is not None  # (1) is of a list
 
 
 def _looks_like_name(label: str) -> bool:
@@ -218,13 +243,15 @@ def _looks_like_name(label: str) -> bool:
 
 
 def _may_be_name(label: str) -> bool:
+    return len(label.split()) <= _MOST_WORDS and _is_in_capitals(label)
+
+
+def _is_in_capitals(label: str) -> bool:
+    """Whether no word but short ones between the first and the last starts in lower case."""
     words = label.split()
     small = [word for word in words if word[0].islower()]
-    return (
-        len(words) <= _MOST_WORDS
-        and not {*words[:1], *words[-1:]}.intersection(small)
-        and all(len(word) <= 3 for word in small)
-    )
+    ends = {*words[:1], *words[-1:]}
+    return not ends.intersection(small) and all(len(word) <= 3 for word in small)
 
 
 def _are_frequent(repeated: set[str], counts: Counter[str], n_lines: int) -> bool:
