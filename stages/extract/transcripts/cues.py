@@ -15,6 +15,7 @@ from hilbert.stages.extract.transcripts.markup import plain_cue
 from hilbert.stages.extract.transcripts.speaker_labels import (
     checked_speaker,
     find_labels,
+    hold_on,
     split_label,
 )
 from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
@@ -103,11 +104,13 @@ def parse_cues(text: str) -> list[Turn]:
     cues = _unrolled(cues)
     plain = [line for cue in cues if not _has_voice(cue) for line in _lines(cue)]
     labels = find_labels(plain, n_paragraphs=len(cues))
+    holding = hold_on(labels)
     turns: list[Turn] = []
     speaker: str | None = None
     for cue in cues:
         utterances = _voices(cue) if _has_voice(cue) else _labelled(cue, labels, speaker)
-        speaker = None if _has_voice(cue) or not utterances else utterances[-1].speaker
+        holds = holding and utterances and not _has_voice(cue)
+        speaker = utterances[-1].speaker if holds else None
         turns += _turns(cue, utterances)
     return turns
 

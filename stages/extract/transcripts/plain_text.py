@@ -3,7 +3,7 @@
 import re
 
 from hilbert.stages.extract.transcripts.label_track import read_label_track
-from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import find_labels, hold_on, split_label
 from hilbert.stages.extract.transcripts.stamped_lines import read_stamped, without_stamps
 from hilbert.store.types import Turn
 
@@ -25,24 +25,29 @@ def parse_plain_text(text: str) -> list[Turn]:
     if (stamped := read_stamped(_lines(text))) is not None:
         return stamped
     text = without_stamps(text)
-    paragraphs = [part for part in _BLANK_LINES.split(text) if part.strip()]
+    paragraphs = [_lines(part) for part in _BLANK_LINES.split(text) if part.strip()]
     lines = _lines(text)
-    labels = find_labels(lines, n_paragraphs=len(paragraphs) if len(paragraphs) > 1 else len(lines))
+    blocks = paragraphs if len(paragraphs) > 1 else [[line] for line in lines]
+    labels = find_labels(lines, n_paragraphs=len(blocks))
     if not labels:
-        return [Turn(" ".join(paragraph.split())) for paragraph in paragraphs]
-    return _labelled_turns(lines, labels)
+        return [Turn(" ".join(paragraph)) for paragraph in paragraphs]
+    return _labelled_turns(blocks, labels)
 
 
 def _lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.split("\n") if line.strip()]
 
 
-def _labelled_turns(lines: list[str], labels: frozenset[str]) -> list[Turn]:
+def _labelled_turns(blocks: list[list[str]], labels: frozenset[str]) -> list[Turn]:
     said: list[tuple[str | None, list[str]]] = [(None, [])]
-    for line in lines:
-        opening = split_label(line, labels)
-        if opening.is_new:
-            said.append((opening.speaker, [opening.said]))
-        else:
-            said[-1][1].append(line)
+    holding = hold_on(labels)
+    for block in blocks:
+        if not holding and any(said[-1][1]):
+            said.append((None, []))
+        for line in block:
+            opening = split_label(line, labels)
+            if opening.is_new:
+                said.append((opening.speaker, [opening.said]))
+            else:
+                said[-1][1].append(line)
     return [Turn(" ".join(texts).strip(), speaker) for speaker, texts in said]

@@ -18,6 +18,9 @@ there are at least two lines with one and either
 
 Names that programs for diarisation give, in brackets, are always speakers.
 
+**How long a label holds**: until the next one; but where there is one alone (``Q:`` and answers
+without any), for its own line, paragraph or cue, unless a program for diarisation gave it.
+
 **Everything else that may be a label ends the turn before it.** Where a text has speakers, a line
 that begins with what may be a label, or with a bare mark of a change, and is not taken for one, may
 be by anybody: it and the lines below it, up to the next label, have no speaker, and all of its text
@@ -131,6 +134,11 @@ def find_labels(
     if first in repeated and _are_frequent(repeated, counts, len(found)):
         return frozenset(repeated) | sure
     return sure
+
+
+def hold_on(labels: frozenset[str]) -> bool:
+    """Whether a label holds until the next one, and not for its own line or cue alone."""
+    return len(labels) != 1 or all(map(_DIARISED.fullmatch, labels))
 
 
 def split_label(line: str, labels: frozenset[str]) -> Opening:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.speaker_labels import (
     find_labels,
+    hold_on,
     may_be_header,
     split_label,
 )
@@ -201,13 +202,14 @@ def _checked(line: _Line, labels: frozenset[str]) -> _Line:
 
 def _said(lines: Sequence[_Line], labels: frozenset[str]) -> list[_Said]:
     said = [_Said(_Line("", ""), None, [])]
+    holding = hold_on(labels)
     for line in lines:
         opening = split_label(line.text, labels)
         ends = line.ends or opening.is_new
         if not ends and line.start_s is None:
             said[-1].texts.append(line.text)
         else:
-            speaker = opening.speaker if ends else said[-1].speaker
+            speaker = opening.speaker if ends or not holding else said[-1].speaker
             text = opening.said if labels else _DASH.sub("", opening.said)
             said.append(_Said(line, speaker, [text]))
     return said

@@ -114,6 +114,43 @@ def test_a_clock_behind_a_name_that_is_known_is_nobody_s() -> None:
     assert said(text)[2] == (None, "Speaker 1:10 came.")
 
 
+@LAYOUTS
+def test_one_label_alone_holds_for_its_own_line(layout: Layout) -> None:
+    """The answers are not by the one who asks."""
+    found = said(layout(["Q: Why?", "I was sad.", "It hurt.", "Q: And now?", "Well.", "Q: So?"]))
+    assert [text for who, text in found if who == "Q"] == ["Why?", "And now?", "So?"]
+    assert {who for who, _ in found} == {"Q", None}
+    assert " ".join(text for who, text in found if who is None) == "I was sad. It hurt. Well."
+
+
+def test_one_label_alone_holds_for_what_is_below_it() -> None:
+    assert said("Q:\n\nWhy is\nit?\n\nI was sad.\n\nQ: And?") == [
+        ("Q", "Why is it?"), (None, "I was sad."), ("Q", "And?"),
+    ]  # fmt: skip
+    assert said("Q 0:01\nWhy?\nAnd how?\n\nQ 0:05\nSo?") == [("Q", "Why? And how?"), ("Q", "So?")]
+    assert said(in_cues(["[speaker 0]\nWhy?", "And how?"])) == [
+        ("speaker 0", "Why?"), ("speaker 0", "And how?"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["??: Why?", "_: Why?", "[?]: Why?", "[?] Why?", "[[Jane]] Why?", "**Jane** Why?", "» Why?",
+     "12:30 jane: Why?", "[0:03] jane: Why?", "P12:30 people.", "Jane 0:05: Why?", "jane﹕ Why?",
+     "JANE DOE, PHD, UNIVERSITY OF SOMEWHERE VERY FAR AWAY INDEED: Why?"],
+)  # fmt: skip
+@pytest.mark.parametrize("layout", [in_cues, "\n\n".join])
+def test_other_signs_of_a_name_end_a_turn(layout: Layout, line: str) -> None:
+    found = said(layout(["Ann: One.", "Bob: Two.", line, "Ann: Three.", "Bob: Four."]))
+    assert [pair for pair in found if pair[0] is None] == [(None, line)]
+    assert len(found) == 5
+
+
+def test_a_time_before_a_label_is_no_part_of_it() -> None:
+    found = said("Ann: One.\n\n12:30 Bob: Two.\n\n[laughs] Ann: Three.\n\nBob: Four.")
+    assert found[1:3] == [("Bob", "12:30 Two."), ("Ann", "[laughs] Three.")]
+
+
 def test_a_mark_within_a_cue_ends_the_turn() -> None:
     assert said(in_cues(["ANN: One. >> Two.", "ANN: Three. >> BOB: Four."])) == [
         ("ANN", "One."), (None, ">> Two."), ("ANN", "Three."), ("BOB", "Four."),
@@ -142,7 +179,8 @@ words = st.text("ab,.?! :>-[]()0", min_size=1, max_size=20)
 
 @given(st.lists(st.tuples(st.sampled_from(["Ann: ", "Bob: ", "", "x: ", "[y] "]), words)))
 def test_nobody_is_given_a_line_that_may_begin_with_a_label(lines: list[tuple[str, str]]) -> None:
-    text = "".join(f"{label}w{said}\n" for label, said in [("Ann: ", ""), ("Ann: ", ""), *lines])
+    known = [("Ann: ", ""), ("Bob: ", "")] * 2
+    text = "".join(f"{label}w{said}\n" for label, said in [*known, *lines])
     for turn in parse_transcript(text.encode()):
         if turn.speaker in ("Ann", "Bob"):
             assert "x: " not in turn.text[:3]
