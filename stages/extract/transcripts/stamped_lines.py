@@ -25,10 +25,10 @@ from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from hilbert.stages.extract.transcripts.label_forms import may_be_header
 from hilbert.stages.extract.transcripts.speaker_labels import (
     find_labels,
     hold_on,
-    may_be_header,
     split_label,
 )
 from hilbert.stages.extract.transcripts.timing import (

@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.timing import (
@@ -92,7 +92,8 @@ def _said_by_speakers(value: Mapping[str, Any]) -> Any:
     return chunks
 
 
-def _are_texts(parts: Any) -> bool:
+def _are_texts(parts: Any) -> TypeGuard[list[Mapping[str, Any]]]:
+    """Whether there are some, and all have a text."""
     return (
         isinstance(parts, list)
         and len(parts) > 0
@@ -104,7 +105,7 @@ def _has_speaker(word: Any) -> bool:
     return isinstance(word, Mapping) and word.get("speaker") is not None
 
 
-def _with_speakers(chunks: Any, named: list[Any]) -> Any:
+def _with_speakers(chunks: Any, named: list[Mapping[str, Any]]) -> Any:
     """The chunks, where there are any, of which the named ones may leave out the last.
 
     Where these are cut otherwise, as where those of one speaker are joined, they are taken if they
@@ -123,7 +124,7 @@ def _key(part: Mapping[str, Any]) -> tuple[str, str]:
     return part["text"], str(_times(part))
 
 
-def _words_in(parts: list[Any]) -> int:
+def _words_in(parts: list[Mapping[str, Any]]) -> int:
     return sum(len(part["text"].split()) for part in parts)
 
 
@@ -166,7 +167,7 @@ def _sentences(text: str, words: Any) -> list[Turn]:
     return fill_times([_joined(group) for group in groups])
 
 
-def _in_seconds(words: list[Any], n_words: int) -> list[Any]:
+def _in_seconds(words: Sequence[Any], n_words: int) -> Sequence[Any]:
     """Words, or what holds so many, with times in seconds; AssemblyAI's are in milliseconds."""
     if not all(
         isinstance(word, Mapping)
