@@ -10,7 +10,7 @@ TEXT = "Ann: One.\n\nsecret: Two.\n\nAnd more.\n\nAnn: Three.\n\n[Zoe] secret.\n
 def test_turns_that_may_name_somebody_are_counted_once_a_document() -> None:
     (problem,) = speaker_problems(parse_transcript(TEXT.encode()))
     assert (problem.severity, problem.kind) == ("warning", "unknown speakers")
-    assert problem.what.startswith("2 of 5 turns begin with what may be a speaker's name")
+    assert problem.what.startswith("2 of 6 turns begin with what may be a speaker's name")
     assert not any(word in "".join(problem) for word in ("secret", "Zoe", "Ann"))
 
 
