@@ -136,7 +136,7 @@ def may_be_header(text: str) -> bool:
         0 < len(text.split()) <= MAX_LABEL_WORDS
         and len(text) <= MAX_LABEL_CHARACTERS
         and (looks_like_name(text) or is_diarised(text))
-        and re.search(rf"[.?!…{_COLONS}]$|[?!;\"]", text) is None
+        and re.search(rf"[?!;\"{_COLONS}]|[.…]$", text) is None
     )
 
 

@@ -47,7 +47,8 @@ _AFTER = re.compile(
     rf"{_STAMP}(?P<after>:)?(?: |$)(?P<said>.*)"
 )
 _BRACKETED = rf"(?:\[ ?{_CLOCK} ?\]|\( ?{_CLOCK} ?\))"
-_WITHIN = re.compile(rf" ?{_BRACKETED}")
+_F4 = r"#\d{1,2}:\d\d:\d\d-\d{1,3}#"  # as f4 and MAXQDA put it behind a turn
+_WITHIN = re.compile(rf" ?(?:{_BRACKETED}|{_F4})")
 _ALONE = re.compile(rf"\s*(?:{_CLOCK}|{_BRACKETED})\s*")
 _DASH = re.compile(r"^(?:[-–—] ?)+")
 _NOTES = {"KEYWORDS", "SPEAKERS", "SUMMARY KEYWORDS"}
@@ -65,6 +66,8 @@ class _Line(NamedTuple):
     is_sure: bool = False
     """Whether the stamp is one whatever follows."""
     raw: str = ""
+    is_before: bool = False
+    """Whether it begins with the stamp."""
     is_header: bool = False
     """Whether it has a label alone, what is said is below."""
     ends: bool = False
@@ -116,7 +119,7 @@ def read_stamped(lines: Sequence[str]) -> list[Turn] | None:
 def without_stamps(text: str) -> str:
     """A text without stamps in brackets, or alone on a line; one stamp proves nothing."""
     lines = text.split("\n")
-    n_stamps = sum(bool(_ALONE.fullmatch(line) or _WITHIN.search(line)) for line in lines)
+    n_stamps = sum(1 if _ALONE.fullmatch(x) else len(_WITHIN.findall(x)) for x in lines)
     if n_stamps < 2:
         return text
     return "\n".join("" if _ALONE.fullmatch(line) else _WITHIN.sub("", line) for line in lines)
@@ -126,7 +129,8 @@ def _without_stamp(line: str, where: str) -> _Line:
     """The line as ``NAME: what is said``, as far as it may have a stamp."""
     if match := _BEFORE.fullmatch(line):
         if bool(match["open"]) == bool(match["close"]):
-            return _stamped(where, match["said"], match, line, is_sure=bool(match["open"]))
+            found = _stamped(where, match["said"], match, line, is_sure=bool(match["open"]))
+            return found._replace(is_before=True)
     elif (match := _AFTER.fullmatch(line)) and bool(match["open"]) == bool(match["close"]):
         if match["said"] and not (match["after"] or (match["colon"] and match["open"])):
             return _Line(where, line)
@@ -139,18 +143,18 @@ def _without_stamp(line: str, where: str) -> _Line:
 def _headed(lines: Sequence[_Line]) -> list[_Line]:
     """The lines, those sure that ascend alone, and those behind whose stamps names stand."""
     lines = _alone(lines)
-    n_stamps = sum(line.is_sure for line in lines)
+    n_stamps = sum(line.is_before for line in lines)
     above = [
         (_name(line), below.text)
         for line, below in pairwise(lines)
-        if line.is_sure and below.start_s is None and may_be_header(_name(line))
+        if line.is_before and below.start_s is None and may_be_header(_name(line))
     ]
     names = Counter(name for name, _ in above)
     begin = all(not text[0].islower() for _, text in above)  # a sentence, which does not go on
-    is_all = begin and len(above) == n_stamps
+    is_all = begin and len(above) == n_stamps == sum(line.is_sure for line in lines)
     if 2 * len(above) < n_stamps or not (is_all or any(n > 1 for n in names.values())):
         return list(lines)
-    return [_with_name(line, names) if line.is_sure else line for line in lines]
+    return [_with_name(line, names) if line.is_before else line for line in lines]
 
 
 def _name(line: _Line) -> str:
@@ -197,7 +201,7 @@ def _checked(line: _Line, labels: frozenset[str]) -> _Line:
     opening = split_label(line.text, labels)
     if opening.speaker is not None:
         return line
-    return _Line(line.where, line.raw, ends=opening.is_new)
+    return _Line(line.where, line.raw, ends=opening.is_new or line.ends)
 
 
 def _said(lines: Sequence[_Line], labels: frozenset[str]) -> list[_Said]:

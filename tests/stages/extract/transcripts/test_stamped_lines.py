@@ -57,6 +57,8 @@ def _clock(at_s: float) -> str:
         "[{s}] {name}\n{text}\n\n",
         "[{s}] - {name}\n{text}\n\n",
         "{s}\n\n{name}: {text}\n",
+        "{s} - {name}\n{text}\n\n",
+        "{s} {name}\n{text}\n",
         "[{s}] - {name}: {text}\n",
     ],
 )
@@ -121,6 +123,8 @@ def test_names_behind_stamps_and_one_that_is_none() -> None:
         (None, "the man, far off So it is 2."),
         ("Speaker 1", "So it is 3."),
     ]
+    bare = text.replace("[", "").replace("]", " -")
+    assert [turn.speaker for turn in turns(bare)] == ["Speaker 1", "Speaker 2", None, "Speaker 1"]
     twice = "[0:01] Interviewer\nHow is it?\n\n[0:04] Participant\nWell.\n"
     assert [turn.speaker for turn in turns(twice)] == ["Interviewer", "Participant"]
     broken = "[0:01] Yes we\nwent there.\n[0:04] We did\nnot stay.\n"
@@ -144,6 +148,15 @@ def test_stamps_too_far_apart_are_no_words_and_no_times(stamp: str) -> None:
     assert {(turn.speaker, turn.text) for turn in found} - {("Ann", "So.")} == {
         ("Ann", "Well."), ("Bob", "Yes."),
     }  # fmt: skip
+
+
+def test_stamps_behind_a_turn_are_no_words() -> None:
+    for stamp in ("#00:00:0{}-5#", "[00:00:0{}]", "(0:0{})"):
+        lines = ("I: Why? {}", "B: I was sad {} and cold. {}", "I: So?")
+        text = "\n\n".join(lines).replace("{}", stamp).format(3, 6, 8)
+        assert [(turn.speaker, turn.text, turn.start_s) for turn in turns(text)] == [
+            ("I", "Why?", None), ("B", "I was sad and cold.", None), ("I", "So?", None),
+        ]  # fmt: skip
 
 
 def test_what_otter_writes_above_and_below() -> None:
