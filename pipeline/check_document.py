@@ -169,7 +169,7 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
             return []
     except (DocumentError, OSError):
         return []
-    return [placed(turn, document) for turn in telling(turns)]
+    return placed(telling(turns), document)
 
 
 def _understood(

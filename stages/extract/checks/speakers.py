@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from hilbert.stages.extract.checks.problem import Problem
-from hilbert.stages.extract.transcripts.speaker_labels import may_begin_with_label
+from hilbert.stages.extract.transcripts.speaker_labels import n_doubtful
 from hilbert.store.types import Turn
 
 
 def speaker_problems(turns: Sequence[Turn]) -> Iterator[Problem]:
     """Where others have speakers: turns without one that begin with what may be a label."""
-    if all(turn.speaker is None for turn in turns):
-        return
-    n_unknown = sum(turn.speaker is None and may_begin_with_label(turn.text) for turn in turns)
+    n_unknown = n_doubtful(turns)
     if n_unknown:
         yield Problem(
             "warning",

@@ -28,7 +28,7 @@ stays. A speaker that is not known does no harm, one that is wrong does.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import (
@@ -41,6 +41,7 @@ from hilbert.stages.extract.transcripts.label_forms import (
     may_count,
 )
 from hilbert.store.errors import DocumentError
+from hilbert.store.types import Turn
 
 
 class Opening(NamedTuple):
@@ -111,8 +112,20 @@ def split_label(line: str, labels: frozenset[str]) -> Opening:
     return Opening(None, line, is_new=True)
 
 
-def may_begin_with_label(text: str) -> bool:
-    """Whether a text begins with what may be a label, or with a mark of a change of speaker."""
+def n_doubtful(turns: Sequence[Turn]) -> int:
+    """How many turns without a speaker begin with what may be a label, where others have speakers.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+        Of a whole transcript.
+    """
+    if all(turn.speaker is None for turn in turns):
+        return 0
+    return sum(turn.speaker is None and _may_begin(turn.text) for turn in turns)
+
+
+def _may_begin(text: str) -> bool:
     found = found_label(text)
     return found is not None and not found.is_clock
 
