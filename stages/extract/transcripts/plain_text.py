@@ -4,7 +4,11 @@ import re
 
 from hilbert.stages.extract.transcripts.label_track import read_label_track
 from hilbert.stages.extract.transcripts.speaker_labels import find_labels, hold_on, split_label
-from hilbert.stages.extract.transcripts.stamped_lines import read_stamped, without_stamps
+from hilbert.stages.extract.transcripts.stamped_lines import (
+    read_stamped,
+    without_columns,
+    without_stamps,
+)
 from hilbert.store.types import Turn
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
@@ -22,7 +26,7 @@ def parse_plain_text(text: str) -> list[Turn]:
     text = re.sub(r"\r\n?", "\n", text)
     if (track := read_label_track([x for x in text.split("\n") if x.strip()])) is not None:
         return track
-    if (stamped := read_stamped(_lines(text))) is not None:
+    if (stamped := read_stamped(_lines(without_columns(text)))) is not None:
         return stamped
     text = without_stamps(text)
     paragraphs = [_lines(part) for part in _BLANK_LINES.split(text) if part.strip()]

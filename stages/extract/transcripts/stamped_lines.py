@@ -1,12 +1,13 @@
 """Read the stamps that exports of plain text put at a turn: when it starts, and who speaks.
 
-Five layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
+Six layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
 
 - ``[00:00:01] Interviewer: text``; in brackets, it may stand without a label, or alone;
 - ``Interviewer [00:00:01]: text`` and ``Interviewer: [00:00:01] text``;
 - ``Interviewer 00:01`` or ``Interviewer (00:01):`` with the text below (Otter, Rev);
 - ``[Interviewer] 00:00:01``, the same (Zoom);
-- ``[00:00:01] Interviewer`` with the text below (Trint, Happy Scribe).
+- ``[00:00:01] Interviewer`` with the text below (Trint, Happy Scribe);
+- ``Interviewer   00:00:01   text`` with tabs or several blanks between (Rev); or the stamp first.
 
 The rule. Labels are told by that of `speaker_labels`, once the stamps are off. A line is *stamped*
 if it has a stamp and such a label, or a stamp in brackets at its start, or nothing but a stamp,
@@ -50,6 +51,11 @@ _BRACKETED = rf"(?:\[ ?{_CLOCK} ?\]|\( ?{_CLOCK} ?\))"
 _F4 = r"#\d{1,2}:\d\d:\d\d-\d{1,3}#"  # as f4 and MAXQDA put it behind a turn
 _WITHIN = re.compile(rf" ?(?:{_BRACKETED}|{_F4})")
 _ALONE = re.compile(rf"\s*(?:{_CLOCK}|{_BRACKETED})\s*")
+_GAP = r"(?:[ \t]*\t[ \t]*| {2,})"
+_COLUMNS = re.compile(
+    rf"[ \t]*(?:(?P<name>[^\s:][^\t:]{{0,60}}?){_GAP}(?P<start>{_CLOCK})"
+    rf"|(?P<first>{_CLOCK}){_GAP}(?P<second>[^\s:][^\t:]{{0,60}}?)){_GAP}(?P<said>\S[^\t]*)"
+)
 _DASH = re.compile(r"^(?:[-–—] ?)+")
 _NOTES = {"KEYWORDS", "SPEAKERS", "SUMMARY KEYWORDS"}
 """Headings of what Otter writes above the first turn."""
@@ -114,6 +120,20 @@ def read_stamped(lines: Sequence[str]) -> list[Turn] | None:
     if n_stamped < 2 or 10 * n_stamped < len(lines):
         return None
     return _timed(_said(_without_notes(split), labels))
+
+
+def without_columns(text: str) -> str:
+    """A text whose lines of name, stamp and what is said are as others write them."""
+    lines = text.split("\n")
+    rows = [_COLUMNS.fullmatch(line) for line in lines]
+    if 2 * sum(row is not None for row in rows) < sum(bool(line.strip()) for line in lines):
+        return text
+    return "\n".join(
+        line
+        if row is None
+        else f"{row['name'] or row['second']} [{row['start'] or row['first']}]: {row['said']}"
+        for line, row in zip(lines, rows, strict=True)
+    )
 
 
 def without_stamps(text: str) -> str:

@@ -59,6 +59,9 @@ def _clock(at_s: float) -> str:
         "{s}\n\n{name}: {text}\n",
         "{s} - {name}\n{text}\n\n",
         "{s} {name}\n{text}\n",
+        "{name}    00:{s}    {text}\n",
+        "{name}\t{s}\t{text}\n\n",
+        "00:{s}\t{name}\t{text}\n",
         "[{s}] - {name}: {text}\n",
     ],
 )

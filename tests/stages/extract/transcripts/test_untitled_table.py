@@ -33,7 +33,7 @@ def test_labels_of_audacity() -> None:
          "first line is no header that is known"),
         ("Tier\tBegin Time - ss.msec\tEnd Time - ss.msec\tAnnotation\nA\t0.5\t3.0\tso secret\n"
          "B\t3.2\t6.0\tI am\n", "first line names no columns that is known"),
-        ("Ann\t0:01\tso secret\nBob\t0:03\tit is\n", "first line is no header"),
+        ("4\t0:01\tso secret\n5\t0:03\tit is\n", "first line is no header"),
         ("rec-utt1 rec 0.50 3.00\nrec-utt2 rec 3.2 6.0\n", "Kaldi's segments"),
         ("rec-utt1 so secret\nrec-utt2 it is\n", "Kaldi's text"),
     ],
