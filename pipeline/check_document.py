@@ -11,6 +11,7 @@ from hilbert.stages.extract.checks.columns import column_problems
 from hilbert.stages.extract.checks.level import level_problems
 from hilbert.stages.extract.checks.problem import Problem, problem_of
 from hilbert.stages.extract.checks.signal import Signal
+from hilbert.stages.extract.checks.speakers import speaker_problems
 from hilbert.stages.extract.checks.turns import spans_of, turn_problems
 from hilbert.stages.extract.recordings.audio import SILENCE_PEAK, SILENT, AudioInfo, probe
 from hilbert.stages.extract.segment import SegmentConfig, telling
@@ -113,6 +114,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
     info = _info(document)
     duration_s = None if info is None else info.duration_s
     problems += column_problems(document, turns, duration_s)
+    problems += speaker_problems(turns)
     if signal is not None:
         problems += _signal_problems(signal, segments, turns, document)
     problems += turn_problems(turns, duration_s)
@@ -166,7 +168,7 @@ def _turns(document: Document, format: TranscriptFormat) -> list[Turn]:
             return []
     except (DocumentError, OSError):
         return []
-    return [placed(turn, document) for turn in telling(turns)]
+    return placed(telling(turns), document)
 
 
 def _understood(

@@ -142,7 +142,7 @@ def segment_document(
     document : Document
         Its ``start_s``, ``end_s`` and ``exclude`` choose what is kept (of audio, and of timed
         transcripts: an untimed one cannot be cut), its ``transcript_offset_s`` is added to the
-        turns' times first, its ``speaker`` is that of turns without one.
+        turns' times first, its ``speaker`` is that of turns without one (see `placed`).
     speech : sequence of Span
         Regions of speech in what is kept of the audio, by which ``vad`` cuts it.
 
@@ -163,7 +163,7 @@ def segment_document(
             f"the audio lasts {audio_duration_s:.3f} s, a segment at least {SHORTEST_S} s; "
             f"remove the document"
         )
-    turns = [placed(turn, document) for turn in telling(turns or ())]
+    turns = placed(telling(turns or ()), document)
     times = bool(turns) and all(is_timed(turn) for turn in turns)
     if config.method == "turns" and not times:
         raise DocumentError(_no_times(turns))

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from hilbert.stages.extract.sentences import count_words, slice_words
 from hilbert.stages.extract.stretches import intersect
+from hilbert.stages.extract.transcripts.speaker_labels import n_doubtful
 from hilbert.store.types import Document, Seconds, Span, Turn
 
 
@@ -33,13 +34,18 @@ def span_of(turns: Sequence[Turn]) -> Span:
     return Span(start_of(turns[0]), max(map(end_of, turns)))
 
 
-def placed(turn: Turn, document: Document) -> Turn:
-    """The turn on the recording's clock, with the document's speaker if it has none.
+def placed(turns: Sequence[Turn], document: Document) -> list[Turn]:
+    """The turns on the recording's clock, with the document's speaker where they have none.
 
-    Runs of blanks become one, so that a text reads the same whatever its lines were.
+    Not so where one of these may begin with a speaker's name: then they may be by anybody. Runs of
+    blanks become one, so that a text reads the same whatever its lines were.
     """
+    speaker = None if n_doubtful(turns) else document.speaker
+    return [_placed(turn, turn.speaker or speaker, document) for turn in turns]
+
+
+def _placed(turn: Turn, speaker: str | None, document: Document) -> Turn:
     text = " ".join(turn.text.split())
-    speaker = document.speaker if turn.speaker is None else turn.speaker
     if turn.start_s is None or turn.end_s is None:
         return Turn(text, speaker)
     offset = document.transcript_offset_s

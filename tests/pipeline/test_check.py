@@ -139,6 +139,15 @@ def test_what_transcripts_were_taken_for_is_told(place: Place) -> None:
     assert f"{line} speakers: B 13, A 12, Ann 1." in said
 
 
+def test_speakers_that_are_not_known_are_counted(place: Place) -> None:
+    path = place.folder / "d00.vtt"
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("<v A>", "Ann: ").replace("<v B>", "Bob: ").replace("Bob: ", "bob? : ", 1)
+    path.write_text(text, encoding="utf-8")
+    (problem,) = place.check()["problems"]
+    assert (problem["kind"], problem["document"]) == ("unknown speakers", "d00")
+
+
 def test_turns_are_read_in_the_format_that_is_forced(place: Place) -> None:
     """Read as prose there are no times; read as a table they lie behind the audio."""
     path = place.folder / "d00.vtt"

@@ -15,9 +15,10 @@ from hilbert.stages.extract.transcripts.markup import plain_cue
 from hilbert.stages.extract.transcripts.speaker_labels import (
     checked_speaker,
     find_labels,
+    hold_on,
     split_label,
 )
-from hilbert.stages.extract.transcripts.timing import share_time, timed_turn
+from hilbert.stages.extract.transcripts.timing import share_turns, timed_turn
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Seconds, Span, Turn
 
@@ -31,6 +32,7 @@ _BROKEN_LINE = re.compile(
 )
 # One blank, not several, and no "<" inside: a search over a hostile line stays linear.
 _VOICE = re.compile(r"<(/?)v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>")
+_CHANGE = re.compile(r"(?<=\S) (?=>> ?\S)")
 _NOT_CUES = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)(?:\s|$)")
 
 
@@ -83,9 +85,9 @@ def parse_cues(text: str) -> list[Turn]:
     """Parse WebVTT or SRT.
 
     A voice tag names the speaker of a cue, else a label before its text (`speaker_labels`);
-    a label holds until the next one. Where several voices share a cue, each gets a share of
-    its time by the number of words. Captions that roll, as YouTube makes them, show a line again
-    above the next one; it is read once.
+    a label holds until the next one, or what may be one. Where several voices share a cue, each
+    gets a share of its time by the number of words. Captions that roll, as YouTube makes them, show
+    a line again above the next one; it is read once.
 
     Raises
     ------
@@ -100,13 +102,15 @@ def parse_cues(text: str) -> list[Turn]:
             "and SRT have them; mend it, or name the file as what it is (.txt)"
         )
     cues = _unrolled(cues)
-    plain = [plain_cue(line) for cue in cues if not _has_voice(cue) for line in cue.lines]
+    plain = [line for cue in cues if not _has_voice(cue) for line in _lines(cue)]
     labels = find_labels(plain, n_paragraphs=len(cues))
+    holding = hold_on(labels)
     turns: list[Turn] = []
     speaker: str | None = None
     for cue in cues:
         utterances = _voices(cue) if _has_voice(cue) else _labelled(cue, labels, speaker)
-        speaker = None if _has_voice(cue) or not utterances else utterances[-1].speaker
+        holds = holding and utterances and not _has_voice(cue)
+        speaker = utterances[-1].speaker if holds else None
         turns += _turns(cue, utterances)
     return turns
 
@@ -134,11 +138,8 @@ def _unrolled(cues: list[Cue]) -> list[Cue]:
 
 
 def _turns(cue: Cue, utterances: list[Utterance]) -> list[Turn]:
-    spans = share_time(cue.span, [len(said.text.split()) for said in utterances])
-    return [
-        timed_turn(said.text, said.speaker, span, cue.where)
-        for said, span in zip(utterances, spans, strict=True)
-    ]
+    timed_turn("", None, cue.span, cue.where)  # that it ends after it starts
+    return share_turns([Turn(said.text, said.speaker) for said in utterances], cue.span)
 
 
 def _has_voice(cue: Cue) -> bool:
@@ -161,14 +162,21 @@ def _voices(cue: Cue) -> list[Utterance]:
 def _labelled(cue: Cue, labels: frozenset[str], speaker: str | None) -> list[Utterance]:
     """Cut a cue at the lines that begin with a label; `speaker` is who spoke before."""
     utterances: list[Utterance] = []
-    for line in map(plain_cue, cue.lines):
-        label, said = split_label(line, labels)
-        if label is None and utterances:
-            utterances[-1] = utterances[-1]._replace(text=f"{utterances[-1].text} {said}".strip())
+    for line in _lines(cue):
+        opening = split_label(line, labels)
+        if opening.is_new:
+            speaker = opening.speaker
+        if utterances and not opening.is_new:
+            text = f"{utterances[-1].text} {line}".strip()
+            utterances[-1] = utterances[-1]._replace(text=text)
         else:
-            speaker = label or speaker
-            utterances.append(Utterance(speaker, said))
+            utterances.append(Utterance(speaker, opening.said))
     return utterances
+
+
+def _lines(cue: Cue) -> list[str]:
+    """The lines of a cue, parted where a mark within one says that the speaker changes."""
+    return [part for line in cue.lines for part in _CHANGE.split(plain_cue(line))]
 
 
 def _cues(text: str) -> Iterator[Cue]:

@@ -20,6 +20,7 @@ from hilbert.stages.extract.transcripts.table import (
     tells_speakers_only,
 )
 from hilbert.stages.extract.transcripts.textgrid import looks_like_textgrid, parse_textgrid
+from hilbert.stages.extract.transcripts.untitled_table import check_is_prose
 from hilbert.stages.extract.transcripts.whisper_json import load_whisper_json, parse_whisper_json
 from hilbert.stages.extract.transcripts.whisperx_json import (
     looks_like_whisperx,
@@ -174,7 +175,8 @@ def detect_format(text: str, name: str = "") -> TranscriptFormat:
     Raises
     ------
     DocumentError
-        If the extension is that of a format that is not read.
+        If the extension is that of a format that is not read, or a text without one that is
+        known seems to be a table; says what to write instead.
     """
     value = load_whisper_json(text, insist=name.endswith(".json"))
     if value is not None:
@@ -199,6 +201,8 @@ def detect_format(text: str, name: str = "") -> TranscriptFormat:
             f"the transcript is a {suffix} file, which is not read; convert it to WebVTT, or see"
             f" --transcript-format"
         )
+    if suffix not in _EXTENSIONS:
+        check_is_prose(text)
     return _EXTENSIONS.get(suffix, "plain")
 
 

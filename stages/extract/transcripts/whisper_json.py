@@ -2,10 +2,12 @@
 
 - openai-whisper, faster-whisper: ``{"segments": [{"start", "end", "text"}]}``, some with a
   ``speaker`` in each segment; or just the list (`whisperx_json` where words have speakers);
-- transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``;
+- transformers: ``{"chunks": [{"timestamp": [start, end], "text"}]}``; beside them, once diarised
+  by insanely-fast-whisper, ``{"speakers": [{"speaker", "timestamp", "text"}]}``;
 - OpenAI's service, asked for words: ``{"text", "words": [{"word", "start", "end"}]}``, and unless
   asked for more: ``{"text"}``, without times;
-- AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds.
+- AssemblyAI: ``{"text", "words": [{"text", "start", "end", "speaker"}]}``, in whole milliseconds;
+  where no word has a speaker, ``{"utterances": [{"text", "start", "end", "speaker"}]}``.
 
 Whole numbers are seconds or milliseconds by the rule of `time_units`.
 """
@@ -14,7 +16,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
 from hilbert.stages.extract.transcripts.time_units import (
@@ -66,7 +68,7 @@ def parse_whisper_json(value: Any) -> list[Turn]:
         is no name; names its index.
     """
     if isinstance(value, Mapping):
-        parts = value.get("chunks") if value.get("segments") is None else value["segments"]
+        parts = _said_by_speakers(value)
         if parts is None and isinstance(value.get("text"), str):
             return _sentences(value["text"], value.get("words", value.get("word_segments")))
     else:
@@ -78,6 +80,56 @@ def parse_whisper_json(value: Any) -> list[Turn]:
         )
     parts = in_seconds(parts)
     return [_turn(parts, i) for i in range(len(parts))]
+
+
+def _said_by_speakers(value: Mapping[str, Any]) -> Any:
+    """Segments, chunks or utterances, those that tell who speaks before others; None if neither."""
+    if value.get("segments") is not None:
+        return value["segments"]
+    chunks = value.get("chunks")
+    if _are_texts(named := value.get("speakers")):
+        return _with_speakers(chunks, named)
+    if chunks is None and _are_texts(said := value.get("utterances")):
+        words = value.get("words")
+        if not any(_has_speaker(word) for word in (words if isinstance(words, list) else [])):
+            return said
+    return chunks
+
+
+def _are_texts(parts: Any) -> TypeGuard[list[Mapping[str, Any]]]:
+    """Whether there are some, and all have a text."""
+    return (
+        isinstance(parts, list)
+        and len(parts) > 0
+        and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in parts)
+    )
+
+
+def _has_speaker(word: Any) -> bool:
+    return isinstance(word, Mapping) and word.get("speaker") is not None
+
+
+def _with_speakers(chunks: Any, named: list[Mapping[str, Any]]) -> Any:
+    """The chunks, where there are any, of which the named ones may leave out the last.
+
+    Where these are cut otherwise, as where those of one speaker are joined, they are taken if they
+    have all of the words, else the chunks, of nobody.
+    """
+    if not _are_texts(chunks):
+        return named
+    known = {_key(part) for part in named}
+    rest = [part for part in chunks if _key(part) not in known]
+    if len(rest) + len(named) == len(chunks):
+        return [*named, *rest]
+    return named if _words_in(named) == _words_in(chunks) else chunks
+
+
+def _key(part: Mapping[str, Any]) -> tuple[str, str]:
+    return part["text"], str(_times(part))
+
+
+def _words_in(parts: list[Mapping[str, Any]]) -> int:
+    return sum(len(part["text"].split()) for part in parts)
 
 
 def _turn(parts: Sequence[Any], i: int) -> Turn:

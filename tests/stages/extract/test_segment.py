@@ -162,6 +162,20 @@ class TestTimed:
         segments = segment_document(turns, 60.0, CONFIG, document=document)
         assert audio_of(segments) == [(2.5, 7.5, "P"), (7.5, 12.5, "D")]
 
+    def test_the_column_speaker_is_not_given_to_what_may_name_another(self) -> None:
+        document = Document("a", speaker="P")
+        turns = [
+            Turn("d: one", None, 0.0, 5.0),
+            Turn("two", "D", 5.0, 10.0),
+            Turn("so", None, 10, 15),
+        ]
+        segments = segment_document(turns, 60.0, CONFIG, document=document)
+        assert audio_of(segments) == [(0.0, 5.0, None), (5.0, 10.0, "D"), (10.0, 15.0, None)]
+        assert text_of(segments) == [("d: one", None), ("two", "D"), ("so", None)]
+        turns = [Turn("note: one", None, 0.0, 5.0)]
+        segments = segment_document(turns, 60.0, CONFIG, document=document)
+        assert text_of(segments) == [("note: one", "P")]
+
     def test_only_what_the_columns_keep(self) -> None:
         document = Document("a", start_s=2.0, end_s=20.0, exclude=(Span(5, 6), Span(5.5, 7)))
         turns = [Turn("0 1 2 3 4 5 6 7 8 9", "A", 0.0, 10.0), Turn("out", "A", 20.5, 21.0)]

@@ -54,6 +54,15 @@ def _clock(at_s: float) -> str:
         "{name}: [{s}] {text}\n",
         "{name}:  {s}\n\n{text}\n\n",
         "[{name}] 00:{s}\n{text}\n\n",
+        "[{s}] {name}\n{text}\n\n",
+        "[{s}] - {name}\n{text}\n\n",
+        "{s}\n\n{name}: {text}\n",
+        "{s} - {name}\n{text}\n\n",
+        "{s} {name}\n{text}\n",
+        "{name}    00:{s}    {text}\n",
+        "{name}\t{s}\t{text}\n\n",
+        "00:{s}\t{name}\t{text}\n",
+        "[{s}] - {name}: {text}\n",
     ],
 )
 def test_layouts(layout: str) -> None:
@@ -86,6 +95,80 @@ def test_what_has_no_stamp_shares_the_time_around() -> None:
         Turn("Four.", "B", 13.0, 14.0, is_shared=True),
         Turn("Five. and six.", "A", 14.0, 14.0 + 3 * SECONDS_PER_WORD),
     )
+
+
+def test_names_that_are_no_words() -> None:
+    """Of Otter and Teams."""
+    for name in ("301", "Smith, Anna", "15551234567", "Maria del Carmen Lopez Garcia"):
+        text = f"Interviewer  0:01\nOne.\n\n{name}   0:04\nTwo.\n\nInterviewer  0:06\nThree.\n"
+        found = [(turn.speaker, turn.text, turn.start_s) for turn in turns(text)]
+        assert found == [("Interviewer", "One.", 1.0), (name, "Two.", 4.0),
+                         ("Interviewer", "Three.", 6.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line", ["and more of it 0:04", "Jane Doe, psychologist 0:04", "0:04 jane, the doctor: Two."]
+)
+def test_a_stamp_with_what_may_be_a_name_ends_the_turn(line: str) -> None:
+    text = f"Ann 0:01\nOne.\n\n{line}\nAnd more.\n\nAnn 0:06\nThree.\n\nAnn 0:09\nFour.\n"
+    found = turns(text)
+    assert [turn.text for turn in found if turn.speaker == "Ann"] == ["One.", "Three.", "Four."]
+    assert " ".join(turn.text for turn in found if turn.speaker is None) == f"{line} And more."
+
+
+def test_names_behind_stamps_and_one_that_is_none() -> None:
+    """Of Trint and Happy Scribe."""
+    said = ["Speaker 1", "Speaker 2", "the man, far off", "Speaker 1"]
+    text = "\n\n".join(f"[0:0{i}] {name}\nSo it is {i}." for i, name in enumerate(said))
+    assert [(turn.speaker, turn.text) for turn in turns(text)] == [
+        ("Speaker 1", "So it is 0."),
+        ("Speaker 2", "So it is 1."),
+        (None, "the man, far off So it is 2."),
+        ("Speaker 1", "So it is 3."),
+    ]
+    bare = text.replace("[", "").replace("]", " -")
+    assert [turn.speaker for turn in turns(bare)] == ["Speaker 1", "Speaker 2", None, "Speaker 1"]
+    twice = "[0:01] Interviewer\nHow is it?\n\n[0:04] Participant\nWell.\n"
+    assert [turn.speaker for turn in turns(twice)] == ["Interviewer", "Participant"]
+    broken = "[0:01] Yes we\nwent there.\n[0:04] We did\nnot stay.\n"
+    assert [turn.text for turn in turns(broken)] == ["Yes we went there.", "We did not stay."]
+
+
+def test_stamps_alone_as_youtube_shows_them() -> None:
+    assert turns("0:00\nhello there\n0:03\nI am well\n1:00:00\nand you\n") == (
+        Turn("hello there", None, 0.0, 3.0),
+        Turn("I am well", None, 3.0, 3600.0),
+        Turn("and you", None, 3600.0, 3600 + 2 * SECONDS_PER_WORD),
+    )
+    assert {turn.start_s for turn in turns("0:09\nhello there\n0:03\nI am well\n")} == {None}
+
+
+@pytest.mark.parametrize("stamp", ["[00:{:02d}]", "00:{:02d}:00", "[00:{:02d}] Ann: So."])
+def test_stamps_too_far_apart_are_no_words_and_no_times(stamp: str) -> None:
+    turn = "Ann: Well.\n\nBob: Yes.\n\n"
+    found = turns("".join(f"{stamp.format(i)}\n\n{turn * 12}" for i in range(3)))
+    assert {turn.start_s for turn in found} == {None}
+    assert {(turn.speaker, turn.text) for turn in found} - {("Ann", "So.")} == {
+        ("Ann", "Well."), ("Bob", "Yes."),
+    }  # fmt: skip
+
+
+def test_stamps_behind_a_turn_are_no_words() -> None:
+    for stamp in ("#00:00:0{}-5#", "[00:00:0{}]", "(0:0{})"):
+        lines = ("I: Why? {}", "B: I was sad {} and cold. {}", "I: So?")
+        text = "\n\n".join(lines).replace("{}", stamp).format(3, 6, 8)
+        assert [(turn.speaker, turn.text, turn.start_s) for turn in turns(text)] == [
+            ("I", "Why?", None), ("B", "I was sad and cold.", None), ("I", "So?", None),
+        ]  # fmt: skip
+
+
+def test_what_otter_writes_above_and_below() -> None:
+    above = "Interview 12\nMon, Mar 4, 2024 10:02AM • 12:31\n\nSUMMARY KEYWORDS\nknee, pain\n\n"
+    above += "SPEAKERS\nSpeaker 1, Jane Doe\n\n"
+    text = "Speaker 1  00:00\nOne.\n\nJane Doe  00:03\nTwo.\n\nSpeaker 1  00:06\nThree.\n\n"
+    found = turns(f"{above}{text}Transcribed by https://otter.ai")
+    assert found == turns(text)
+    assert [turn.text for turn in found] == ["One.", "Two.", "Three."]
 
 
 def test_out_of_order() -> None:

@@ -231,6 +231,40 @@ class TestWhisperJson:
             Turn("Three four five.", None, 2.0, 2.0 + 3 * SECONDS_PER_WORD),
         )
 
+    def test_chunks_and_who_says_them(self) -> None:
+        """insanely-fast-whisper names nobody behind the end of its diarisation."""
+        chunks = [
+            {"timestamp": [0.5, 1.2], "text": " One."},
+            {"timestamp": [2.0, 3.9], "text": " Two."},
+            {"timestamp": [4.0, None], "text": " Three."},
+        ]
+        named = [{"speaker": f"SPEAKER_0{i}", **chunk} for i, chunk in enumerate(chunks[:2])]
+        value = {"speakers": named, "chunks": chunks, "text": " One. Two. Three."}
+        last = Turn("Three.", None, 4.0, 4.0 + SECONDS_PER_WORD)
+        assert self.parse(value) == (
+            Turn("One.", "SPEAKER_00", 0.5, 1.2), Turn("Two.", "SPEAKER_01", 2.0, 3.9), last,
+        )  # fmt: skip
+        joined = [{"speaker": "A", "timestamp": [0.5, 5], "text": "One. Two. Three."}]
+        assert self.parse(value | {"speakers": joined}) == (
+            Turn("One. Two. Three.", "A", 0.5, 5.0),
+        )
+        joined = [{"speaker": "A", "timestamp": [0.5, 4], "text": "One. Two."}]
+        assert [turn.speaker for turn in self.parse(value | {"speakers": joined})] == [None] * 3
+        assert len(self.parse(value | {"speakers": []})) == 3
+
+    @pytest.mark.parametrize("words", [None, [], [{"text": "Hi.", "start": 500, "end": 900}]])
+    @pytest.mark.parametrize("unit_s", [1, 0.001])
+    def test_utterances(self, words: object, unit_s: float) -> None:
+        said = [("A", 2, 4, "Hello there."), ("B", 5, 7, "I am well.")]
+        utterances = [
+            {"speaker": who, "start": int(start / unit_s), "end": int(end / unit_s), "text": text}
+            for who, start, end, text in said
+        ]
+        value = {"text": "Hello there. I am well.", "words": words, "utterances": utterances}
+        assert self.parse(value) == tuple(
+            Turn(text, who, float(start), float(end)) for who, start, end, text in said
+        )
+
     def test_text_alone(self) -> None:
         assert self.parse({"text": " Hello there. "}) == (Turn("Hello there."),)
 
@@ -359,7 +393,8 @@ class TestPlainText:
         text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye."
         assert said(text) == [
             ("the nurse", "Yes."),
-            ("Doctor", "No. and I said: no."),
+            ("Doctor", "No."),
+            (None, "and I said: no."),
             ("the nurse", "Bye."),
         ]
 
