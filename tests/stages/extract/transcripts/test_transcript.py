@@ -61,8 +61,8 @@ class TestCues:
     def test_several_voices_share_a_cue(self) -> None:
         text = vtt("<v Ann>One two three.</v>\n<v Bob>Four.")
         assert parse_transcript(text.encode()) == (
-            Turn("One two three.", "Ann", 0.0, 0.75),
-            Turn("Four.", "Bob", 0.75, 1.0),
+            Turn("One two three.", "Ann", 0.0, 0.75, is_shared=True),
+            Turn("Four.", "Bob", 0.75, 1.0, is_shared=True),
         )
 
     def test_labels(self) -> None:
