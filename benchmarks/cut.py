@@ -13,7 +13,7 @@ from hilbert.pipeline.segment_step import segments_of
 from hilbert.stages.extract.encoders.base import EncodeJob
 from hilbert.stages.extract.encoders.windows import plan_windows
 from hilbert.stages.extract.recordings.audio import read_spans
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.store.types import Document, Modality, Segment, Span
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.store.feature_store import FeatureStore, create_store, open_store
 from hilbert.store.keys import bytes_digest
 from hilbert.store.manifest import Manifest, Row

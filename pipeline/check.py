@@ -18,7 +18,7 @@ from hilbert.pipeline.corpus import Corpus, column_warnings
 from hilbert.pipeline.progress import show_progress
 from hilbert.stages.extract.checks.problem import SEVERITIES, Problem
 from hilbert.stages.extract.checks.signal import Signal, measure_signal
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.store.errors import DocumentError
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.types import Document

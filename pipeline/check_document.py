@@ -14,7 +14,8 @@ from hilbert.stages.extract.checks.signal import Signal
 from hilbert.stages.extract.checks.speakers import speaker_problems
 from hilbert.stages.extract.checks.turns import spans_of, turn_problems
 from hilbert.stages.extract.recordings.audio import SILENCE_PEAK, SILENT, AudioInfo, probe
-from hilbert.stages.extract.segment import SegmentConfig, telling
+from hilbert.stages.extract.segment import telling
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.sentences import count_words
 from hilbert.stages.extract.stretches import kept_stretches
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat

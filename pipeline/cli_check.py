@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from hilbert.pipeline import cli_common as common
-from hilbert.stages.extract.segment import Method, SegmentConfig
+from hilbert.stages.extract.segment_config import Method, SegmentConfig
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 
 

@@ -22,7 +22,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.transcribe_alike import as_stored
 from hilbert.stages.extract.encoders.base import EncoderChoice, Pooling
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.store.errors import HilbertError

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import OF_DETECTION, SegmentConfig
 from hilbert.stages.extract.transcribe_config import TranscribeConfig
 
-_OF_DETECTION = ("vad_threshold", "min_speech_s", "min_silence_s", "speech_pad_s")
 _OF_RECOGNITION = ("language", "beam_size", "vad", "compute", "when")
 _FLAGS = {"vad": "--no-vad", "when": "--transcribe-when"}
 
@@ -20,7 +19,7 @@ def told_of_recognition(config: TranscribeConfig) -> dict[str, Any]:
 def idle_options(segments: SegmentConfig, transcribe: TranscribeConfig) -> tuple[str, ...]:
     """Sentences about options of a detector or a recogniser that is not asked for."""
     found = []
-    if segments.method != "vad" and (flags := _flags(_told(segments, _OF_DETECTION))):
+    if segments.method != "vad" and (flags := _flags(_told(segments, OF_DETECTION))):
         found.append(f"{flags} says how --segment vad cuts; without that it changes nothing")
     if transcribe.model is None and (flags := _flags(_told(transcribe, _OF_RECOGNITION))):
         found.append(f"{flags} says how --transcribe does; without that it changes nothing")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hilbert.stages.extract.inputs import check_file
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.speech_activity import SPEECH_VERSION, weights_file
 from hilbert.stages.extract.transcripts.diarised import DIARISED_VERSION
 from hilbert.stages.extract.transcripts.shared_file import may_be_shared, n_recordings, names_of

@@ -39,7 +39,7 @@ from hilbert.pipeline.transcribe_alike import transcribe_again
 from hilbert.stages.device import choose_device
 from hilbert.stages.extract.encoders.base import options_of
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, resolve_encoder
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcribe_config import lacks_words
 from hilbert.stages.fit.config import train_config_from_dict
 from hilbert.stages.fit.targets import Target, shown

@@ -11,7 +11,7 @@ from hilbert.pipeline.session import ExtractOptions
 from hilbert.pipeline.speakers import SpeakerChoice, SpeakerRoles
 from hilbert.stages.extract.encoders.base import EncoderChoice
 from hilbert.stages.extract.encoders.catalogue import find_known
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.stages.fit.config import SplitConfig, TargetConfig, TrainConfig
 from hilbert.store.errors import HilbertError, ProjectError

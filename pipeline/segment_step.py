@@ -15,7 +15,8 @@ from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import Result, SegmentedWork, Session
 from hilbert.stages.extract.recordings.audio import probe
-from hilbert.stages.extract.segment import SegmentConfig, require_within, segment_document
+from hilbert.stages.extract.segment import require_within, segment_document
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.speech_activity import speech_regions
 from hilbert.stages.extract.stretches import kept_of
 from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised

@@ -11,7 +11,7 @@ from hilbert.pipeline.plan import Inputs, Work
 from hilbert.stages.extract.encoders.base import EncoderChoice, PrecisionChoice
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder
 from hilbert.stages.extract.recogniser_files import RecogniserFiles
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from hilbert.store.commits import Kind
 from hilbert.store.errors import HilbertError, StoreError

@@ -1,7 +1,7 @@
 """Options without effect are told, those with one are not."""
 
 from hilbert.pipeline.idle_options import idle_options
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcribe_config import TranscribeConfig
 from support.project import Project
 

@@ -22,7 +22,7 @@ from hilbert.stages.extract.encoders.base import (
     EncoderOptions,
     Pooling,
 )
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.fit.config import (
     ModelConfig,
     ObjectiveConfig,

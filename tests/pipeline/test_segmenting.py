@@ -10,7 +10,7 @@ import pytest
 
 import hilbert
 from hilbert.pipeline.plan import Cutting, Inputs
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.types import Document

@@ -7,7 +7,7 @@ import pytest
 import hilbert
 from hilbert.pipeline.plan import Cutting, Inputs
 from hilbert.pipeline.project import read_project
-from hilbert.stages.extract.segment import SegmentConfig
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.store import keys
 from hilbert.store.errors import HilbertError
 from hilbert.store.file_digests import FileDigests

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilbert.stages.extract.recordings.audio import probe
-from hilbert.stages.extract.segment import SegmentConfig, require_within, segment_document
+from hilbert.stages.extract.segment import require_within, segment_document
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.sentences import count_words, split_text
 from hilbert.stages.extract.transcripts.transcript import read_transcript
 from hilbert.store.errors import DocumentError, HilbertError

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilbert.stages.extract.segment import SegmentConfig, segment_document
+from hilbert.stages.extract.segment import segment_document
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.transcripts.transcript import detect_format, parse_transcript
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Document, Segment, Turn
