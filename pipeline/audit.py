@@ -19,6 +19,7 @@ from hilbert.stages.fit.audits import (
     permuted_models,
     permuted_scores,
     single_modality,
+    with_presence,
 )
 from hilbert.stages.fit.compare import compare
 from hilbert.stages.fit.crossval import (
@@ -81,7 +82,8 @@ def plan_audit(
     folds: Sequence[Fold],
 ) -> AuditPlan:
     """Choose the models of an audit, and read the features that the fit itself does not see."""
-    metadata = metadata_models(metadata_of(store, plan.rows, plan.speakers))
+    known = with_presence(metadata_of(store, plan.rows, plan.speakers), documents)
+    metadata = metadata_models(known)
     trials = [Trial(documents, folds, answering_all(documents, metadata))]
     for name, alone in single_modality(documents).items():
         trials.append(Trial(alone, folds, [HilbertModel(options.train, name)]))

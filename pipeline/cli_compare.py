@@ -1,5 +1,6 @@
 """Flags of `hilbert compare`."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +73,19 @@ def _echo_target(found: "Comparison") -> None:
         if difference is not None:
             line += f"   {difference.mean:+.3f} {_interval(difference)}"
         click.echo(line.rstrip())
-    if found.differences and not any(d.low > 0 or d.high < 0 for d in found.differences):
+    told = [d for d in found.differences if not math.isnan(d.low)]
+    if told and not any(d.low > 0 or d.high < 0 for d in told):
         click.echo("No difference is told from zero.")
 
 
 def _interval(difference: "Difference") -> str:
-    if difference.low != difference.low:
-        return "without an interval, as it takes two folds that test two classes"
+    if math.isnan(difference.low):
+        from hilbert.stages.fit.compare import FEWEST_FOLDS
+
+        return (
+            f"without an interval, which takes {FEWEST_FOLDS} folds or more that are scored one"
+            " by one"
+        )
     low, high, p = difference.low, difference.high, difference.p_value
     return f"[{low:+.3f}, {high:+.3f}]  p = {p:.2g}"
 

@@ -196,15 +196,18 @@ def _scored(run: _Run, target: str, model: str) -> Scored:
 def _folds(run: _Run, cells: Cells) -> list[Fold]:
     """Folds of a run as far as a comparison of a target needs them: how many documents they have.
 
-    Those without a label of the target are not tested, and a fold that tests none is no fold.
+    Those without a label of the target count neither in training nor in test, and a fold that
+    tests none is no fold.
     """
+    labelled = {name for name, cell in cells.items() if cell is not None}
     try:
         content = json.loads((run.place / "folds.json").read_text(encoding="utf-8"))
-        folds = [(f, sum(cells[name] is not None for name in f["test"])) for f in content["folds"]]
-        return [
-            Fold(f["repeat"], f["fold"], np.arange(f["n_train"]), np.arange(n_test))
-            for f, n_test in folds
-            if n_test
-        ]
+        found = []
+        for f in content["folds"]:
+            n_test = len(labelled.intersection(f["test"]))
+            n_train = len(labelled.difference(f["test"], f["unused"]))
+            if n_test:
+                found.append(Fold(f["repeat"], f["fold"], np.arange(n_train), np.arange(n_test)))
+        return found
     except (OSError, ValueError, KeyError, TypeError):
         raise HilbertError(damaged(run.place.name, "folds.json")) from None

@@ -141,9 +141,16 @@ def _score(
 
 
 def tested_folds(asked: Asked, folds: Sequence[Fold]) -> tuple[Fold, ...]:
-    """Folds whose test documents are those with a label of a target; without those of none."""
-    tested = (Fold(f.repeat, f.fold, f.train, f.test[asked.known[f.test]]) for f in folds)
-    return tuple(fold for fold in tested if len(fold.test))
+    """Folds whose documents are those with a label of a target; without those that test none.
+
+    Documents without a label tell nothing of the target, in training neither: a test of
+    differences must not count them.
+    """
+    labelled = (
+        Fold(f.repeat, f.fold, f.train[asked.known[f.train]], f.test[asked.known[f.test]])
+        for f in folds
+    )
+    return tuple(fold for fold in labelled if len(fold.test))
 
 
 def _inner(asked: Asked, part: Inner | None) -> Inner | None:

@@ -46,6 +46,17 @@ class Metadata:
     values: Matrix
 
 
+def with_presence(metadata: Metadata, documents: DocumentSet) -> Metadata:
+    """The metadata, and which documents have features of each modality.
+
+    A file that is missing for a reason tells of it, and models see which are missing.
+    """
+    names = tuple(f"whether it has {modality}" for modality in MODALITIES)
+    has = [list(map(is_present, documents.stream(modality))) for modality in MODALITIES]
+    values = np.column_stack([metadata.values, np.array(has, dtype=np.float64).T])
+    return Metadata((*metadata.names, *names), values)
+
+
 @dataclass(frozen=True)
 class Chance:
     """Macro AUC of a model under permuted labels.

@@ -20,6 +20,8 @@ LEAST_OF_EACH = 5
 """How many documents a number must stand in, on average, to be one of that many classes."""
 
 _BETWEEN = re.compile("[;|]")
+_ABSENT = frozenset(("na", "n/a", "#n/a", "<na>", "nan", "null"))
+"""What programs write for a value that is missing, in lower case."""
 
 
 def read_target(cells: Sequence[str | None], config: TargetConfig) -> tuple[Question, ...]:
@@ -34,7 +36,7 @@ def read_target(cells: Sequence[str | None], config: TargetConfig) -> tuple[Ques
     Raises
     ------
     FitError
-        If no cell holds anything, the order of an ordinal column is not told, or the column is
+        If no cell holds anything, or one a mark such as NA, the order of an ordinal column is not told, or the column is
         one of numbers that are no classes; names the column, and the mend.
     """
     if all(cell is None for cell in cells):
@@ -42,12 +44,25 @@ def read_target(cells: Sequence[str | None], config: TargetConfig) -> tuple[Ques
             f"the target {config.column} has no label in any document; fill the column in, and run"
             " `hilbert extract` again (nothing is encoded twice)"
         )
+    _check_absent(cells, config)
     if config.target_kind == "multilabel":
         return _many_labels(cells, config)
     classes = _ordered(cells, config) if config.target_kind == "ordinal" else _sorted(cells, config)
     codes = {name: code for code, name in enumerate(classes)}
     labels = [MISSING if cell is None else codes[cell] for cell in cells]
     return (Question(config.column, config.target_kind, classes, np.array(labels, dtype=np.int64)),)
+
+
+def _check_absent(cells: Sequence[str | None], config: TargetConfig) -> None:
+    """Refuse marks of missing values, which would be a class."""
+    found = [c for c in cells if c is not None and c.strip().lower() in _ABSENT]
+    if found and found[0] not in config.classes:
+        n = len(found)
+        raise FitError(
+            f"the target {config.column} holds {found[0]} in {n} document{'s' * (n > 1)}, which"
+            " programs write where a value is missing; leave those cells empty, or call the class"
+            " otherwise"
+        )
 
 
 def cell_of(classes: Sequence[str], labels: Labels) -> str:
@@ -70,6 +85,7 @@ def _sorted(cells: Sequence[str | None], config: TargetConfig) -> tuple[str, ...
     """Classes in alphabetical order, which is none."""
     known = [cell for cell in cells if cell is not None]
     found = tuple(sorted(set(known)))
+    _check_case(found, config.column)
     crowded = len(found) > MOST_NUMBERS and len(known) < LEAST_OF_EACH * len(found)
     if crowded and all(_number(name) is not None for name in found):
         raise FitError(
@@ -78,6 +94,18 @@ def _sorted(cells: Sequence[str | None], config: TargetConfig) -> tuple[str, ...
             f" them into a few, and fit that one with --target-kind ordinal"
         )
     return found
+
+
+def _check_case(classes: Sequence[str], column: str) -> None:
+    """Refuse classes that differ in case alone."""
+    spelt: dict[str, str] = {}
+    for name in classes:
+        other = spelt.setdefault(name.casefold(), name)
+        if other != name:
+            raise FitError(
+                f"the target {column} has the classes {other} and {name}, which differ in case"
+                " alone; spell them alike"
+            )
 
 
 def _ordered(cells: Sequence[str | None], config: TargetConfig) -> tuple[str, ...]:

@@ -73,7 +73,9 @@ def _permuted(permuted: Mapping[str, Chance]) -> Said:
         for name in leaks
     )
     rest = [text for name, text in shown.items() if name not in leaks]
-    notes = (f"Under permuted labels the macro AUC is that of chance: {', '.join(rest)}.",)
+    notes = (
+        f"Under permuted labels the macro AUC is not shown to differ from chance: {', '.join(rest)}.",
+    )
     return Said(findings, notes if rest else ())
 
 
@@ -92,7 +94,10 @@ def _metadata(own: Metrics, audits: Mapping[str, Metrics]) -> Said:
         return Said((_tells("durations and counts alone", telling[METADATA], own),), ())
     best = max(found, key=lambda name: found[name].auc_macro)
     return Said(
-        (), (f"The label is not told by durations or counts alone: {_auc(found[best])} at best.",)
+        (),
+        (
+            f"The label is not shown to be told by durations or counts alone: {_auc(found[best])} at best.",
+        ),
     )
 
 
@@ -109,7 +114,10 @@ def _voice(
     if tells(models[best]):
         return Said((_tells(f"the speech of {whose} alone{heard}", models[best], own),), ())
     return Said(
-        (), (f"The label is not told by the speech of {whose} alone{heard}: {_auc(models[best])}.",)
+        (),
+        (
+            f"The label is not shown to be told by the speech of {whose} alone{heard}: {_auc(models[best])}.",
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Interval of the macro AUC: bootstrap over groups with the refits fixed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +49,53 @@ def auc_draws(
     labels: Labels, folds: Sequence[Fold], probabilities: Sequence[Scores], weights: Scores
 ) -> Scores:
     """Mean over folds of the macro AUC under each weighting, shape (n_resamples,)."""
-    by_fold = [
-        macro_auc(labels[fold.test], p, weights[:, fold.test])
-        for fold, p in zip(folds, probabilities, strict=True)
-    ]
-    return nan_mean(np.stack(by_fold), 0)
+    return fold_means(class_aucs, labels, folds, probabilities, weights)
+
+
+def fold_means(
+    score: Callable[[Labels, Scores, Scores], Scores],
+    labels: Labels,
+    folds: Sequence[Fold],
+    probabilities: Sequence[Scores],
+    weights: Scores,
+) -> Scores:
+    """Mean over folds of the mean over classes of a score, under each weighting.
+
+    A class that a resample lacks in a fold is taken from the other folds, weighing what it weighs
+    in the documents as they are: else the mean would be of the easier classes alone. A fold whose
+    groups are drawn twice counts twice.
+
+    Parameters
+    ----------
+    score : callable
+        From labels, scores and weights of the documents of a fold to the score of each class
+        under each weighting, shape (n_classes, n_resamples); NaN where undefined.
+    weights : float64 array of shape (n_resamples, n_documents)
+
+    Returns
+    -------
+    float64 array of shape (n_resamples,)
+        With weights of 1 the mean over the folds; NaN where a class is lacking altogether.
+    """
+    tested = [(labels[fold.test], p) for fold, p in zip(folds, probabilities, strict=True)]
+    drawn = [weights[:, fold.test] for fold in folds]
+    as_is = np.stack([score(*part, np.ones((1, len(part[0]))))[:, 0] for part in tested])
+    defined = ~np.isnan(as_is)  # (n_folds, n_classes)
+    share = defined / np.maximum(defined.sum(1, keepdims=True), 1)
+    if not defined.any():
+        return np.full(len(weights), np.nan)
+    values = np.stack([score(*part, own) for part, own in zip(tested, drawn, strict=True)])
+    often = np.stack([own.mean(1) for own in drawn])  # (n_folds, n_resamples)
+    known = ~np.isnan(values)
+    w = share[:, :, None] * often[:, None, :] * known  # (n_folds, n_classes, n_resamples)
+    total = w.sum(0)
+    by_class = np.where(
+        total > 0, (w * np.where(known, values, 0.0)).sum(0) / np.maximum(total, 1e-12), np.nan
+    )
+    of_class = share.sum(0) / share.sum()
+    kept = of_class > 0
+    found: Scores = of_class[kept] @ by_class[kept]
+    return found
 
 
 def interval_of(draws: Scores) -> tuple[float, float]:
@@ -83,8 +125,8 @@ def group_weights(groups: Sequence[str], tested: Labels, resamples: int, seed: i
     return counts[:, which].astype(np.float64)
 
 
-def macro_auc(labels: Labels, scores: Scores, weights: Scores) -> Scores:
-    """Macro one-vs-rest AUC of weighted documents, for many weightings at once.
+def class_aucs(labels: Labels, scores: Scores, weights: Scores) -> Scores:
+    """One-vs-rest AUC of each class of weighted documents, for many weightings at once.
 
     Parameters
     ----------
@@ -94,13 +136,12 @@ def macro_auc(labels: Labels, scores: Scores, weights: Scores) -> Scores:
 
     Returns
     -------
-    float64 array of shape (n_resamples,)
-        Mean over the classes present in the resample, NaN where there is none.
+    float64 array of shape (n_classes, n_resamples)
+        NaN where the resample has no document of the class, or no other.
     """
-    by_class = [
-        weighted_auc(has_class(labels, k), scores[:, k], weights) for k in range(scores.shape[1])
-    ]
-    return nan_mean(np.stack(by_class), 0)
+    return np.stack(
+        [weighted_auc(has_class(labels, k), scores[:, k], weights) for k in range(scores.shape[1])]
+    )
 
 
 def weighted_auc(truth: NDArray[np.bool_], scores: Scores, weights: Scores) -> Scores:

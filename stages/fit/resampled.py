@@ -4,13 +4,13 @@ scikit-learn's functions score one weighting a call; a thousand resamples of 25 
 minutes. Each function here equals scikit-learn's under ``sample_weight``, which tests show.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.stages.fit.config import Kind
-from hilbert.stages.fit.intervals import interval_of, macro_auc, nan_mean
+from hilbert.stages.fit.intervals import class_aucs, fold_means, interval_of, nan_mean
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.truth import has_class, median_class
 
@@ -48,18 +48,11 @@ def score_intervals(
         ``macro_f1``, ``mcc`` and ``brier``, means over repeats, and of an ordinal target
         ``kappa`` and ``mae``.
     """
-
-    def by_fold(score: Callable[[Labels, Scores, Scores], Scores]) -> Interval:
-        parts = [
-            score(labels[fold.test], p, weights[:, fold.test])
-            for fold, p in zip(folds, probabilities, strict=True)
-        ]
-        return interval_of(nan_mean(np.stack(parts), 0))
-
+    drawn = (labels, folds, probabilities, weights)
     by_repeat = [_decided(labels[tested], p, weights[:, tested], kind) for tested, p in repeats]
     return {
-        "auc_macro": by_fold(macro_auc),
-        "auprc_macro": by_fold(macro_auprc),
+        "auc_macro": interval_of(fold_means(class_aucs, *drawn)),
+        "auprc_macro": interval_of(fold_means(class_auprcs, *drawn)),
         **{
             name: interval_of(np.mean([scores[name] for scores in by_repeat], axis=0))
             for name in by_repeat[0]
@@ -67,12 +60,28 @@ def score_intervals(
     }
 
 
-def macro_auprc(labels: Labels, scores: Scores, weights: Scores) -> Scores:
-    """Macro one-vs-rest average precision, shape (n_resamples,); NaN as for `macro_auc`."""
-    by_class = [
-        weighted_auprc(has_class(labels, k), scores[:, k], weights) for k in range(scores.shape[1])
-    ]
-    return nan_mean(np.stack(by_class), 0)
+def class_auprcs(labels: Labels, scores: Scores, weights: Scores) -> Scores:
+    """One-vs-rest average precision of each class, as `class_aucs`, at the prevalence there is.
+
+    Precision depends on the prevalence, and of few positives a resample has more or less: each
+    side is weighted to be as large as it is.
+    """
+    truths = [has_class(labels, k) for k in range(scores.shape[1])]
+    return np.stack(
+        [
+            weighted_auprc(truth, scores[:, k], at_prevalence(truth, weights))
+            for k, truth in enumerate(truths)
+        ]
+    )
+
+
+def at_prevalence(truth: NDArray[np.bool_], weights: Scores) -> Scores:
+    """The weights, those of positives and of negatives each scaled to their number."""
+    found = weights.copy()
+    for side in (truth, ~truth):
+        total = weights[:, side].sum(1, keepdims=True)
+        found[:, side] *= side.sum() / np.maximum(total, 1e-12)
+    return found
 
 
 def weighted_auprc(truth: NDArray[np.bool_], scores: Scores, weights: Scores) -> Scores:

@@ -64,9 +64,9 @@ def n_epochs(n_documents: int, config: TrainConfig) -> int:
     return max(min(EPOCHS, most), -(-config.min_steps // n))
 
 
-def n_networks(n_documents: int, config: TrainConfig) -> int:
-    """Networks to average."""
-    return config.seeds_averaged or (1 if n_documents > MANY else config.inner_parts or 3)
+def n_networks(n_labelled: int, config: TrainConfig) -> int:
+    """Networks to average, by the number of documents that have a label."""
+    return config.seeds_averaged or (1 if n_labelled > MANY else config.inner_parts or 3)
 
 
 def n_batches(n_documents: int, config: TrainConfig) -> int:

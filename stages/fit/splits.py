@@ -1,4 +1,4 @@
-"""Repeated stratified group folds, and the training groups that early stopping looks at."""
+"""Repeated stratified group folds, and splits inside their training groups."""
 
 import warnings
 from collections import Counter
@@ -36,13 +36,20 @@ class Fold:
     test: Index
 
 
+UNGROUPED = (
+    "each document is a group of its own: if several are of one speaker or family, name it in the"
+    " column group, or they stand on both sides of a split"
+)
+"""What is told where nothing is grouped."""
+
+
 def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...]:
     """Refuse labels and groups that no evaluation can be built on; warn of those that are weak.
 
     Returns
     -------
     tuple of str
-        One sentence for each class that cannot be in every test fold.
+        One sentence for each class that cannot be in every test fold; one where nothing is grouped.
 
     Raises
     ------
@@ -66,9 +73,8 @@ def check_classes(documents: DocumentSet, config: SplitConfig) -> tuple[str, ...
         )
     short = [k for k in found if len(groups[k]) < config.folds]
     effect = _effect_of_absence(len(found))
-    return tuple(
-        _shortage(documents.classes[k], len(groups[k]), config.folds, effect) for k in short
-    )
+    weak = (_shortage(documents.classes[k], len(groups[k]), config.folds, effect) for k in short)
+    return (*weak, *([UNGROUPED] if n_groups == sum(counts[k] for k in found) else []))
 
 
 def check_labels(documents: DocumentSet) -> dict[int, set[str]]:

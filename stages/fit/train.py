@@ -61,7 +61,8 @@ def train_hilbert(
     member is trained just as long as any other, so that what it says unseen is as sure as what
     it will say of new documents; a network that was trained in another way would tell less.
     """
-    n_averaged = n_networks(len(train), config)
+    n_labelled = int((documents.answers[train] != MISSING).any(1).sum())
+    n_averaged = n_networks(n_labelled, config)
     config = replace(config, seeds_averaged=n_averaged)
     networks: list[Hilbert] = []
     curves: list[Curves] = []

@@ -76,7 +76,9 @@ class TestMetadata:
     def test_nothing_told_is_a_note(self) -> None:
         said = put_in_words(SEEING, {"metadata": BLIND}, {}, {}, {})
         assert said.findings == ()
-        assert said.notes[0].startswith("The label is not told by durations or counts alone")
+        assert said.notes[0].startswith(
+            "The label is not shown to be told by durations or counts alone"
+        )
 
 
 class TestPermutedLabels:
