@@ -242,6 +242,27 @@ class TestWhichTiersAreSaid:
             ("INT", "hello"), ("PAR", "bye"),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("name", ["Ann", "Interview 3", "Ann - words", "Ann text", "rede"])
+    def test_one_tier_beside_that_of_speakers_is_said(self, name: str) -> None:
+        cells = [(0, 1, "hello"), (2, 3, "bye")]
+        for of_speakers in ("Sprecher", "speaker", "Speaker Role"):
+            names = [(0, 1.5, "INT"), (1.5, 3, "PAR")]
+            found = turns(long_form(**{name: cells, of_speakers: names}))
+            assert [(turn.speaker, turn.text) for turn in found] == [
+                ("INT", "hello"), ("PAR", "bye"),
+            ]  # fmt: skip
+
+    def test_a_speaker_that_is_called_so_may_speak(self) -> None:
+        cells = [(0, 1, "I see."), (1, 2, "How are you?"), (2, 3, "Go on then.")]
+        found = turns(long_form(Interviewer=[(3, 4, "Yes.")], Speaker=cells))
+        assert [turn.speaker for turn in found] == ["Speaker"] * 3 + ["Interviewer"]
+
+    def test_one_speaker_says_one_thing_at_a_time(self) -> None:
+        tiers = {"Ann": [(0, 2.5, "Salut.")], "Ann - utterance": self.UTTERANCE}
+        assert [turn.text for turn in turns(long_form(**tiers))] == ["Hello there, bye."]
+        tiers = {"Ann": [(3, 4, "Yes.")], "Ann - utterance": self.UTTERANCE}
+        assert [turn.text for turn in turns(long_form(**tiers))] == ["Hello there, bye.", "Yes."]
+
     def test_names_of_speakers_are_no_kinds(self) -> None:
         for name in ("SPEAKER_00", "Speaker 1", "Noel", "Line", "Tone", "Mary Tone", "Line 2",
                      "Text 1", "TRL", "TRS", "Sprecher 1"):  # fmt: skip
