@@ -29,7 +29,7 @@ from hilbert.stages.extract.transcripts.table_recordings import (
     of_one_recording,
 )
 from hilbert.stages.extract.transcripts.table_rows import Row, header_of, rows_of
-from hilbert.stages.extract.transcripts.table_speakers import speaker_column
+from hilbert.stages.extract.transcripts.table_speakers import is_constant, speaker_column
 from hilbert.stages.extract.transcripts.table_times import read_seconds, with_ranges, with_units
 from hilbert.stages.extract.transcripts.time_units import SECONDS
 from hilbert.stages.extract.transcripts.timing import timed_turn, until_the_next
@@ -130,7 +130,7 @@ def _with_speaker(
     speaker = columns.get("speaker")
     if speaker is None or speaker.name in NAMES["speaker"]:  # and no labels
         speaker = speaker_column(table.header, rows, table.files)
-    if speaker is None:
+    if speaker is None or is_constant(speaker, rows):
         check_speakers(table.header, rows)
     others = {role: column for role, column in columns.items() if role != "speaker"}
     return others | ({} if speaker is None else {"speaker": speaker})

@@ -87,7 +87,7 @@ def with_labels(columns: dict[str, Column], rows: Sequence[Row]) -> dict[str, Co
 
 
 def check_speakers(header: Sequence[str], rows: Sequence[Row]) -> None:
-    """Refuse a table without a column of speakers that has another which may be it.
+    """Refuse a table without a column of several speakers that has another which may be it.
 
     That is one of two or more short names, in most rows and each again and again.
 

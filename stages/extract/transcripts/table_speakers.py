@@ -69,10 +69,15 @@ def speaker_column(
                 f"the columns {names} of the transcript may each tell who speaks, and differ; "
                 f"leave one out, or call it otherwise"
             )
-    is_constant = len(rows) > 1 and chosen.n_values == 1
-    if is_constant:  # rather one that is called as of speakers alone
-        chosen = next((held for held in leading if held.column.name not in _OF_ANYTHING), chosen)
-    return None if is_constant and chosen.column.name in _OF_ANYTHING else chosen.column
+    if len(rows) > 1 and chosen.n_values == 1:  # rather one that is called as of speakers alone
+        return next((h.column for h in leading if h.column.name not in _OF_ANYTHING), None)
+    return chosen.column
+
+
+def is_constant(column: Column, rows: Sequence[Row]) -> bool:
+    """Whether several rows hold one and the same value, or nothing."""
+    cells = {row.cells[column.position].strip().casefold() for row in rows}
+    return len(rows) > 1 and len(cells - {""}) == 1
 
 
 def _held(header: Sequence[str], rows: Sequence[Row]) -> Iterator[_Held]:

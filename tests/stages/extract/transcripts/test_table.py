@@ -238,7 +238,10 @@ def test_speakers_under_a_name_that_is_not_known_are_refused() -> None:
         of_columns("voice", "Anna Ben Anna Ben")
     with pytest.raises(DocumentError, match=r"the column voice .* 2 names or words in 4 rows"):
         of_columns("participant,voice", "P01 P01 P01 P01", "Anna Ben Anna Ben")
-    assert of_columns("speaker,voice", "P P P P", "Anna Ben Anna Ben") == ["P"] * 4
+    with pytest.raises(DocumentError, match=r"the column voice .* 2 names or words in 4 rows"):
+        of_columns("speaker_id,voice", "P01 P01 P01 P01", "Anna Ben Anna Ben")
+    assert of_columns("speaker,act", "I P I P", "ask tell tell ask") == ["I", "P", "I", "P"]
+    assert of_columns("speaker,mood", "P P P P", "ok sad ok sad") == ["P"] * 4
     for other in ("Anna - - -", "1 2 1 2", "Anna Ben Carl Dan", "yes no no yes", "x x x x"):
         assert of_columns("voice", other) == [None] * 4
     assert of_columns("sentiment", "good bad good bad") == [None] * 4
