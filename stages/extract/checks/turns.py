@@ -81,10 +81,11 @@ def _overlaps(turns: Sequence[Turn]) -> Iterator[Problem]:
     own: list[Seconds] = []
     total_s = 0.0
     for turn in ordered:
-        overlap_s = min(end_of(turn), ends.get(turn.speaker, 0.0)) - start_of(turn)
+        own_end_s = ends.get(turn.speaker, float("-inf"))
+        overlap_s = min(end_of(turn), own_end_s) - start_of(turn)
         if overlap_s > OVERLAP_S:
             own.append(overlap_s)
-        ends[turn.speaker] = max(end_of(turn), ends.get(turn.speaker, 0.0))
+        ends[turn.speaker] = max(end_of(turn), own_end_s)
         total_s += end_of(turn) - start_of(turn)
     if own:
         yield Problem(

@@ -83,7 +83,8 @@ def looks_like_eaf(text: str) -> bool:
 def parse_eaf(text: str) -> list[Turn]:
     """Turns of the tiers that stand on their own and are speech, as `turns_of_tiers` tells.
 
-    One an annotation, said by its participant. Its text is that of one tier of its family, which
+    One an annotation, said by its participant, or by whom a tier called ``speaker`` tells, beside
+    it or right below. Its text is that of one tier of its family, which
     are the tier and those that hang on it (words, glosses, translations). That is the one with
     words for most of the time: the topmost within a tenth of the longest, and below the top, one
     called as text or words before others. Out of the question are those of ids, sounds and remarks,
@@ -116,8 +117,14 @@ def _spoken(tier: _Tier, number: int, document: _Document) -> Tier:
     for annotation in tier.annotations:
         timed_turn("", None, spans[annotation.id], annotation.where)  # checks the times
     chosen, texts = _telling(tier, spans, document)
+    whose = _whose(tier, document)
     labels = [
-        Word(said, spans[annotation.id], None, annotation.where)
+        Word(
+            said,
+            spans[annotation.id],
+            None if whose is None else whose.get(annotation.id, ""),
+            annotation.where,
+        )
         for annotation in tier.annotations
         if (said := plain_label(texts.get(annotation.id, "")))
     ]
@@ -127,6 +134,23 @@ def _spoken(tier: _Tier, number: int, document: _Document) -> Tier:
         below = named(chosen.name)
         kind, speaker = "utterances", ("" if below.kind == "unknown" else below.speaker) or speaker
     return Tier(number, name, labels, Named(kind, tier.participant or speaker))
+
+
+def _whose(tier: _Tier, document: _Document) -> Mapping[str, str] | None:
+    """Who speaks, by the ids of its annotations, where tiers right below tell that.
+
+    Nobody where several tiers do, or several names stand below one annotation.
+    """
+    found = []
+    for below in document.below.get(tier.name, ()):
+        if named(below.name).kind == "speakers" and any(a.text.strip() for a in below.annotations):
+            lines = {a.id: f"{' '.join(a.text.split())}\n" for a in below.annotations}
+            found.append(_gathered(tier, below, lines, document))
+    if not found:
+        return None
+    names = {of: {line.strip() for line in lines.splitlines()} for of, lines in found[0].items()}
+    single = len(found) == 1
+    return {of: name for of, (name, *more) in names.items() if single and not more}
 
 
 def _telling(
@@ -140,7 +164,7 @@ def _telling(
     found = [
         (_covered_s(texts, spans), member, texts)
         for member, texts in _family(tier, document, _MOST_LEVELS)
-        if _may_tell(member, texts)
+        if _may_tell(member, texts) and (member is tier or named(member.name).kind != "speakers")
     ]
     longest_s = max((covered_s for covered_s, _, _ in found), default=0.0)
     best = [(m, texts) for covered_s, m, texts in found if covered_s >= _MOSTLY * longest_s]

@@ -23,10 +23,15 @@ _ACTIVITY = {
 _ID = re.compile(r"\S*\d{2}\S*")  # text01_001
 _MOSTLY = 0.9
 _HALF = 0.5
+_SOME = 0.1
+"""Of the labels of a tier; nobody says two things at a time."""
 
 
 class Tier(NamedTuple):
-    """The labels of an interval tier in which something stands; `number` is the tier's, from 1."""
+    """The labels of an interval tier in which something stands; `number` is the tier's, from 1.
+
+    Labels that have a speaker, or "", are theirs, whatever the tier is called.
+    """
 
     number: int
     name: str
@@ -80,12 +85,15 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
        or none has a letter).
     2. Where no tier is called one of words, all others are speech. One called ``transcript`` or
        the like is nobody's, unless there are some that are called as no kind, which are speakers.
-       One called ``speaker`` tells who speaks; alone, it is speech if it holds sentences.
+       One called ``speaker`` tells who speaks, and a single one beside it what is said, whatever it
+       is called; it is speech itself if it is alone, or not of few names, and holds sentences.
     3. Beside tiers of words, another tier is of sounds if it has more labels than they (or is
        called ``segments``), and shorter ones; it is of utterances if it repeats half of the words
        of its speaker (or of nobody) that lie in it.
     4. Of tiers of words of one speaker (or of nobody), the one with most labels counts, which
-       others must repeat. Two tiers of utterances of the same speaker at the same time are refused.
+       others must repeat. Beside one of a speaker's utterances, tiers of the same speaker that are
+       called otherwise are gestures or gaze and no speech. Other two tiers of the same speaker (or
+       two of nobody's utterances) are refused where they are at the same time.
     5. Utterances are the speech where they cover nine tenths of the words of their speaker (or
        of nobody); where there are none of the speaker's, the words are.
 
@@ -100,6 +108,8 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
     labelled = [tier for tier in tiers if _has_signs(tier)]
     names = all_named([tier.name for tier in labelled])
     known = [_Known(tier, *(tier.told or name)) for tier, name in zip(labelled, names, strict=True)]
+    if any(one.kind not in ("sounds", "remarks", "speakers") for one in known):
+        known = [_as_speech(one) if _says(one) and not _repeats(one) else one for one in known]
     known = [
         one
         for one in known
@@ -119,6 +129,8 @@ def speech_of(tiers: Sequence[Tier]) -> tuple[list[Speech], Tier | None]:
             f"{'tells' if len(labelled) == 1 else 'tell'} sounds, remarks or when somebody speaks, "
             f"not what is said; call one of what is said transcript or words"
         )
+    if whose and len(found) == 1:
+        found = [found[0]._replace(speaker="")]
     return found, whose[0] if len(whose) == 1 else None
 
 
@@ -134,6 +146,10 @@ def _texts(tier: Tier) -> list[str]:
 def _said(speech: Speech, whose: Tier | None) -> Iterator[Word]:
     """The labels of a tier with their speaker."""
     labels, where = speech.tier.labels, f"tier {speech.tier.number}"
+    if any(label.speaker is not None for label in labels):
+        for label in labels:
+            yield label._replace(speaker=checked_speaker(label.speaker or "", label.where))
+        return
     if speech.speaker or whose is None:
         speaker = checked_speaker(speech.speaker, where)
         yield from (label._replace(speaker=speaker) for label in labels)
@@ -160,24 +176,53 @@ def _says(one: _Known) -> bool:
     return one.kind == "speakers" and n_words >= 2 * len(one.tier.labels)
 
 
+def _repeats(one: _Known) -> bool:
+    """Whether the labels of a tier are a few, again and again."""
+    labels = {label.text.casefold() for label in one.tier.labels}
+    return len(labels) <= max(2, len(one.tier.labels) // 2)
+
+
+def _as_speech(one: _Known) -> _Known:
+    return one._replace(kind="unknown", speaker=one.tier.name)
+
+
 def _without_words(others: Sequence[_Known]) -> list[Speech]:
     """Tiers of utterances: named ones are speakers'."""
-    has_speakers = any(one.kind == "unknown" for one in others)
+    kept = [one for one in others if not _is_gesture(one, others)]
+    has_speakers = any(one.kind == "unknown" for one in kept)
     found = [
         Speech(one.tier, one.speaker or (one.tier.name if has_speakers else ""), of_words=False)
-        for one in others
+        for one in kept
     ]
-    named_as_kinds = [
-        speech for speech, one in zip(found, others, strict=True) if one.kind != "unknown"
+    of_somebody = [
+        speech
+        for speech, one in zip(found, kept, strict=True)
+        if one.kind != "unknown" or one.speaker
     ]
-    for one, other in combinations(named_as_kinds, 2):
-        if one.speaker == other.speaker and _are_together(one.tier, other.tier):
+    for one, other in combinations(of_somebody, 2):
+        if _are_same(one.speaker, other.speaker) and _are_together(one.tier, other.tier):
             raise DocumentError(
                 f"{_listed([one.tier.number, other.tier.number])} of the transcript may each be "
-                f"what is said at the same time by the same; leave in one, or call them by their "
-                f"speakers"
+                f"what is said at the same time by the same; leave in one, call the other notes if "
+                f"it is not said, or call each by its speaker"
             )
     return found
+
+
+def _is_gesture(one: _Known, others: Sequence[_Known]) -> bool:
+    """Whether a tier of no known kind is beside one of utterances of its speaker.
+
+    One that is called by the speaker alone is of utterances, too, where it is at another time.
+    """
+    if one.kind != "unknown" or not one.speaker:
+        return False
+    said = [o for o in others if o.kind == "utterances" and _are_same(o.speaker, one.speaker)]
+    is_named = _are_same(one.tier.name, one.speaker)
+    return any(not is_named or _are_together(one.tier, other.tier) for other in said)
+
+
+def _are_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _once(words: Sequence[_Known]) -> list[_Known]:
@@ -195,7 +240,7 @@ def _once(words: Sequence[_Known]) -> list[_Known]:
 
 
 def _are_together(one: Tier, other: Tier) -> bool:
-    return max(_share(one, other), _share(other, one)) >= _HALF
+    return max(_share(one, other), _share(other, one)) >= _SOME
 
 
 def _share(tier: Tier, other: Tier) -> float:
@@ -244,7 +289,7 @@ def _words_or_utterances(words: Sequence[_Known], others: Sequence[_Known]) -> l
 
 
 def _may_be(speaker: str, other: _Known) -> bool:
-    return not other.speaker or other.speaker.casefold() == speaker.casefold()
+    return not other.speaker or _are_same(other.speaker, speaker)
 
 
 def held_by(words: Sequence[Word], labels: Sequence[Word]) -> list[Word | None]:

@@ -10,7 +10,12 @@ from typing import NamedTuple
 from hilbert.stages.extract.transcripts.events import without_events
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.table_checks import check_cells, check_header, with_labels
+from hilbert.stages.extract.transcripts.table_checks import (
+    check_cells,
+    check_header,
+    check_speakers,
+    with_labels,
+)
 from hilbert.stages.extract.transcripts.table_columns import (
     NAMES,
     Column,
@@ -24,6 +29,7 @@ from hilbert.stages.extract.transcripts.table_recordings import (
     of_one_recording,
 )
 from hilbert.stages.extract.transcripts.table_rows import Row, header_of, rows_of
+from hilbert.stages.extract.transcripts.table_speakers import is_constant, speaker_column
 from hilbert.stages.extract.transcripts.table_times import read_seconds, with_ranges, with_units
 from hilbert.stages.extract.transcripts.time_units import SECONDS
 from hilbert.stages.extract.transcripts.timing import timed_turn, until_the_next
@@ -86,7 +92,8 @@ def parse_table(text: str, names: Sequence[str] = ()) -> list[Turn]:
         of texts holds numbers alone, or none of starts is known and another seems to hold times,
         which names the column; or a row has too many or too few
         cells, a time is unreadable, negative or runs backwards, which names the line; or times
-        may be seconds or milliseconds; or no recording is called so.
+        may be seconds or milliseconds; or no recording is called so; or two columns may tell who
+        speaks, or none that is known does and another may, which names them.
     """
     table = _of_one(_read(text), names)
     turns = [_turn(row, table) for row in table.rows]
@@ -112,7 +119,21 @@ def _of_one(table: _Table, names: Sequence[str]) -> _Table:
     rows = of_one_recording(table.header, table.rows, names, more=table.files)
     has_texts = "text" in table.columns
     texts = [_said(_cell(row, table, "text")) if has_texts else None for row in rows]
-    return table._replace(rows=rows, columns=with_units(table.columns, rows, texts))
+    columns = with_units(table.columns, rows, texts)
+    return table._replace(rows=rows, columns=_with_speaker(columns, rows, table))
+
+
+def _with_speaker(
+    columns: Mapping[str, Column], rows: Sequence[Row], table: _Table
+) -> dict[str, Column]:
+    """The columns with the one that tells who speaks, if there is one."""
+    speaker = columns.get("speaker")
+    if speaker is None or speaker.name in NAMES["speaker"]:  # and no labels
+        speaker = speaker_column(table.header, rows, table.files)
+    if speaker is None or is_constant(speaker, rows):
+        check_speakers(table.header, rows)
+    others = {role: column for role, column in columns.items() if role != "speaker"}
+    return others | ({} if speaker is None else {"speaker": speaker})
 
 
 def _without_files(

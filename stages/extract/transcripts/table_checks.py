@@ -18,6 +18,15 @@ from hilbert.store.errors import DocumentError
 _OF_TIMES = re.compile(r"start|begin|onset|time")
 _DIARISED = re.compile(r"(?:(?:speaker|spkr?|s)[ _-]?\d{1,4}|speaker[ _-][a-z])", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_][\w-]*\.?(?: [\w-]+\.?){0,2}")
+_ANSWERS = {"yes", "no", "y", "n", "true", "false"}
+_OF_OTHERS = {
+    "emotion", "emotions", "sentiment", "valence", "mood", "gender", "sex", "language", "lang",
+    "topic", "section", "phase", "task", "condition", "split", "note", "notes", "comment",
+    "comments", "quality",
+}  # fmt: skip
+"""What columns are called that hold a few words again and again and no names."""
+_TOLD = 8
+"""Of the names that are known, so many tell what is meant."""
 _SPOKEN = re.compile(r"[^\W\d_][\w'’-]*[.,;:?!…]*")  # a word, as prose has them
 
 
@@ -29,7 +38,7 @@ def check_header(columns: Mapping[str, Column]) -> None:
         lacking = "start" if has_texts else "text"
         raise DocumentError(
             f"line 1 of the transcript names no column of {lacking}s that is known: "
-            f"{', '.join(NAMES[lacking])}; rename one"
+            f"{', '.join(NAMES[lacking][:_TOLD])}, …; rename one"
         )
 
 
@@ -77,6 +86,32 @@ def with_labels(columns: dict[str, Column], rows: Sequence[Row]) -> dict[str, Co
     return columns
 
 
+def check_speakers(header: Sequence[str], rows: Sequence[Row]) -> None:
+    """Refuse a table without a column of several speakers that has another which may be it.
+
+    That is one of two or more short names, in most rows and each again and again.
+
+    Raises
+    ------
+    DocumentError
+        Names the column.
+    """
+    for name, cells in _unknown(header, rows):
+        if 2 * len(cells) > len(rows) and name not in _OF_OTHERS and _may_be_speakers(cells):
+            raise DocumentError(
+                f"the column {name} of the transcript has {len({*cells})} names or words in "
+                f"{len(cells)} rows, which may be who speaks; call it speaker if it is, or leave "
+                f"it out"
+            )
+
+
+def _may_be_speakers(cells: Sequence[str]) -> bool:
+    """Whether they are two or more short names, each again and again on the mean."""
+    values = {cell.casefold() for cell in cells}
+    is_few = 2 <= len(values) <= len(cells) // 2
+    return is_few and not values <= _ANSWERS and all(map(_NAME.fullmatch, values))
+
+
 def _check_texts(column: Column, rows: Sequence[Row]) -> None:
     """Refuse a column of texts that holds scores or counts."""
     cells = [row.cells[column.position].strip() for row in rows]
@@ -112,7 +147,7 @@ def _is_time(cell: str) -> bool:
     return is_number(cell) or is_clock(cell) or is_range(cell)
 
 
-def _unknown(header: list[str], rows: Sequence[Row]) -> Iterator[tuple[str, list[str]]]:
+def _unknown(header: Sequence[str], rows: Sequence[Row]) -> Iterator[tuple[str, list[str]]]:
     """Names of the columns that are not known, and their cells that are not empty."""
     known = {name for names in NAMES.values() for name in names} | {*RECORDING_NAMES}
     for column in named_columns(header).values():

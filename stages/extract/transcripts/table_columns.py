@@ -1,6 +1,7 @@
 """The columns of a table of turns: what they may be called, and which hold what."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,16 +9,27 @@ from hilbert.stages.extract.transcripts.time_units import MILLISECONDS, SECONDS
 
 NAMES = {
     "start": ("starttime", "start", "begin", "begintime", "onset", "from", "tmin", "xmin",
-              "timestamp", "time", "timecode", "tcin", "timecodein", "timein", "in"),
+              "timestamp", "time", "timecode", "tcin", "timecodein", "timein", "in",
+              "startzeit", "beginn", "anfang", "anfangszeit", "von", "zeit", "zeitstempel",
+              "inicio", "comienzo", "desde", "tiempo", "debut", "temps"),
     "end": ("stoptime", "stop", "endtime", "end", "offset", "to", "tmax", "xmax", "tcout",
-            "timecodeout", "timeout", "out"),
-    "duration": ("duration", "dur"),
+            "timecodeout", "timeout", "out",
+            "endzeit", "ende", "bis", "fin", "final", "hasta"),
+    "duration": ("duration", "dur", "dauer", "duracion", "duree"),
     "range": ("timespan", "timerange"),
-    "speaker": ("speaker", "speakerid", "speakername", "participant", "name", "who", "tier"),
+    "speaker": ("speaker", "speakername", "speakerid", "speakerlabel", "speakercode", "speakerrole",
+                "speakertype", "sprecher", "sprecherin", "sprechername", "sprecherid", "redner",
+                "hablante", "locutor", "locutora", "locuteur", "locutrice", "intervenant",
+                "talker", "spk", "spkr", "who", "role", "rolle", "rol", "participant",
+                "participante", "teilnehmer", "teilnehmerin", "name", "nombre", "nom", "person",
+                "tier"),
     "text": ("text", "utterance", "transcript", "transcription", "transcripttext", "sentence",
-             "dialogue", "dialog", "message", "content", "words", "label", "value"),
+             "dialogue", "dialog", "message", "content",
+             "transkript", "transkription", "außerung", "aeusserung", "ausserung", "inhalt",
+             "texto", "transcripcion", "enunciado", "contenido", "texte", "enonce", "contenu",
+             "words", "label", "value"),
 }  # fmt: skip
-"""What the columns may be called: without blanks, signs and case, and without the unit."""
+"""What the columns may be called: without blanks, signs, accents and case, and without the unit."""
 RECORDING_NAMES = (
     "file", "filename", "fileid", "filepath", "recording", "recordingid", "recordingname", "audio",
     "audiofile", "audiofilename", "audiopath", "audioid", "media", "mediafile", "video",
@@ -27,10 +39,11 @@ RECORDING_NAMES = (
 """What a column may be called that tells which recording a row is of."""
 _UNIT = re.compile(r"(?:[\s_]+|[\s_]*[(\[])(s|secs?|seconds|ms|msec|milliseconds)[)\]]?$")
 _LONGEST_NAME = 40
+_OF_SPEAKERS = ("speaker", "sprecher", "hablante", "locut")
 
 
 class Column(NamedTuple):
-    """Which of the cells; `name` is without blanks, signs and case, and without the unit."""
+    """Which of the cells; `name` is as in `NAMES`."""
 
     position: int
     per_s: float | None
@@ -60,9 +73,14 @@ def named_columns(header: Sequence[str]) -> dict[str, Column]:
     for position, name in enumerate(header):
         if len(name) <= _LONGEST_NAME:
             unit = _UNIT.search(name.lower())
-            plain = re.sub(r"[\W_]", "", _UNIT.sub("", name.lower()))
+            plain = re.sub(r"[\W_]", "", _UNIT.sub("", _without_accents(name.lower())))
             named.setdefault(plain, Column(position, _stated(unit), plain))
     return named
+
+
+def _without_accents(name: str) -> str:
+    parts = unicodedata.normalize("NFKD", name)
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def _stated(unit: re.Match[str] | None) -> float | None:
@@ -77,5 +95,5 @@ def are_of_speakers(columns: Mapping[str, Column]) -> bool:
         "text" not in columns
         and {"start", "speaker"} <= columns.keys()
         and bool({"end", "duration"} & columns.keys())
-        and columns["speaker"].name.startswith("speaker")
+        and columns["speaker"].name.startswith(_OF_SPEAKERS)
     )

@@ -29,6 +29,11 @@ def test_turns_of_one_speaker_that_overlap() -> None:
     assert kinds([Turn("a", None, 0.0, 3.0), Turn("b", None, 2.7, 4.0)]) == []
 
 
+def test_a_turn_before_the_recording_does_not_overlap_itself() -> None:
+    assert kinds([Turn("a", "A", -5.0, -1.0), Turn("b", "A", 0.0, 2.0)]) == []
+    assert kinds([Turn("a", "A", -5.0, -1.0), Turn("b", "A", -3.0, 2.0)]) != []
+
+
 def test_a_turn_within_a_longer_one_is_found_behind_others() -> None:
     turns = [Turn("a", "A", 0.0, 10.0), Turn("b", "B", 1, 2), Turn("c", "A", 5.0, 6.0)]
     assert kinds(turns, 10.0) == [("warning", "overlapping turns")]

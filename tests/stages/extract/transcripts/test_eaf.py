@@ -144,6 +144,27 @@ class TestTiersThatHangOnOthers:
             ("How are you?", "Ann"), ("Well.", "Ann"),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("name", ["Text", "A", "Interview 3", "default"])
+    @pytest.mark.parametrize("participant", ["", "P01"])
+    def test_tell_who_speaks(self, name: str, participant: str) -> None:
+        said = tier(name, HI, aligned("a2", "ts2", "ts3", "Yes."), participant=participant)
+        names = symbolic("a3", "a1", "INT"), symbolic("a4", "a2", "PAR")
+        found = turns(eaf(said, tier("Speaker", *names, above=name)))
+        assert found == (Turn("Hi & bye.", "INT", 0.0, 1.0), Turn("Yes.", "PAR", 1.0, 2.5))
+        found = turns(eaf(said, tier("Sprecher", names[1], above=name)))
+        assert [turn.speaker for turn in found] == [None, "PAR"]
+        two = tier("who", *names, above=name) + tier("Speaker", above=name)
+        assert [turn.speaker for turn in turns(eaf(said, two))] == ["INT", "PAR"]
+        two = tier("who", *names, above=name) + tier(
+            "Speaker", symbolic("a5", "a1", "A"), symbolic("a6", "a2", "B"), above=name
+        )
+        assert [turn.speaker for turn in turns(eaf(said, two))] == [None, None]
+
+    def test_several_speakers_of_one_annotation_are_nobody(self) -> None:
+        names = symbolic("a3", "a1", "INT"), symbolic("a4", "a1", "PAR", previous="a3")
+        found = turns(eaf(tier("A", HI), tier("Speaker", *names, above="A")))
+        assert [turn.speaker for turn in found] == [None]
+
     def test_a_tie_is_the_upper_one_s(self) -> None:
         text = eaf(
             tier("Ann", HI, aligned("a2", "ts2", "ts3", "Yes.")),
@@ -164,6 +185,22 @@ class TestTiersBesideOneAnother:
         beat = aligned("a2", "ts2", "ts3", "beat")
         text = eaf(tier("A-speech", HI, participant="Ann"), tier("A-gesture", beat))
         assert turns(text) == (Turn("Hi & bye.", "Ann", 0.0, 1.0),)
+
+    @pytest.mark.parametrize("utterances", ["A-utterance", "A-Spch", "Transcript A", "A_speech"])
+    def test_other_tiers_of_one_participant_are_gestures(self, utterances: str) -> None:
+        for start, end in (("ts1", "ts2"), ("ts2", "ts3")):
+            head = tier("A-head", aligned("a2", start, end, "nod"), participant="ann")
+            text = eaf(tier(utterances, HI, participant="Ann"), head)
+            assert turns(text) == (Turn("Hi & bye.", "Ann", 0.0, 1.0),)
+
+    def test_tiers_of_one_participant_at_the_same_time_are_refused(self) -> None:
+        for name in ("Ann-german", "more", "Ann - secret"):
+            other = tier(name, aligned("a2", "ts1", "ts2", "secret"), participant="Ann")
+            with pytest.raises(DocumentError, match=r"tiers 1 and 2 .* by the same") as error:
+                turns(eaf(tier("Ann", HI, participant="Ann"), other))
+            assert "secret" not in str(error.value)
+        later = tier("Ann2", aligned("a2", "ts2", "ts3", "Yes."), participant="Ann")
+        assert len(turns(eaf(tier("Ann", HI, participant="Ann"), later))) == 2
 
     def test_words_and_sounds_of_an_aligner(self) -> None:
         text = eaf(

@@ -165,6 +165,88 @@ def test_names_of_files_are_no_speakers() -> None:
     assert [turn.speaker for turn in turns(table)] == ["A", "B"]
 
 
+SPOKEN = [
+    ("0", "2", "How are you"),
+    ("2", "4", "Fine"),
+    ("4", "6", "Good"),
+    ("6", "8", "Yes it is"),
+]
+
+
+def of_columns(header: str, *columns: str) -> list[str | None]:
+    """Speakers of a table with these columns before those of times and texts."""
+    cells = zip(*[column.split() for column in columns], strict=True)
+    rows = [",".join((*own, *spoken)) for own, spoken in zip(cells, SPOKEN, strict=False)]
+    table = "\n".join((f"{header},start,end,text", *rows)).replace("-", "")
+    return [turn.speaker for turn in turns(table)]
+
+
+@pytest.mark.parametrize("header", [
+    "participant,role", "participant,who", "name,tier", "name,speaker_label", "name,speaker role",
+    "speaker,role", "speaker_id,Speaker Type", "person,Sprecher",
+])  # fmt: skip
+def test_whose_recording_it_is_is_not_who_speaks(header: str) -> None:
+    for spoken in ("I P I P", "I P - P", "I P"):
+        constant = " ".join(["P01"] * len(spoken.split()))
+        expected = [None if cell == "-" else cell for cell in spoken.split()]
+        assert of_columns(header, constant, spoken) == expected
+        swapped = ",".join(header.split(",")[::-1])
+        assert of_columns(swapped, spoken, constant) == expected
+
+
+@pytest.mark.parametrize("name", ["participant", "name", "tier"])
+def test_one_name_in_all_rows_may_be_the_recording_s(name: str) -> None:
+    assert of_columns(name, "P01 P01 P01 P01") == [None] * 4
+    assert of_columns(name, "P01 - - -") == [None] * 4
+    assert of_columns(f"{name},speaker", "P01 P01 P01", "Ann Ann Ann") == ["Ann"] * 3
+    assert of_columns(name, "P01") == ["P01"]
+    assert of_columns(name, "P01 I P01") == ["P01", "I", "P01"]
+    assert of_columns("speaker", "P01 P01") == ["P01", "P01"]
+
+
+def test_of_columns_that_tell_the_same_apart_that_of_roles_tells() -> None:
+    assert of_columns("participant,role", "P01 P02 P01", "INT PAR INT") == ["INT", "PAR", "INT"]
+    assert of_columns("name,speaker", "a b A", "INT PAR INT") == ["INT", "PAR", "INT"]
+    assert of_columns("role,speaker", "I - I", "A B A") == ["A", "B", "A"]
+
+
+def test_columns_that_differ_in_who_speaks_are_refused() -> None:
+    with pytest.raises(DocumentError, match=r"the columns participant and role of .* and differ"):
+        of_columns("participant,role", "P01 P01 P02 P02", "I P I P")
+    assert of_columns("name,speaker", "u1 u2 u3 u4", "I P I P") == ["I", "P", "I", "P"]
+
+
+def test_speakers_are_told_recording_by_recording() -> None:
+    rows = "one,P01,I,0,1,Hi\none,P01,P,1,2,Yo\ntwo,P02,P,0,1,Ah\ntwo,P02,I,1,2,Oh\n"
+    text = f"file,participant,role,start,end,text\n{rows}"
+    assert [turn.speaker for turn in parse_table(text, ["two"])] == ["P", "I"]
+
+
+@pytest.mark.parametrize("text", [
+    "Sprecher;Beginn;Ende;Äußerung\nEllie;0,5;2,0;hi there\nParticipant;2,5;3,25;good\n",
+    "Hablante,Inicio,Fin,Texto\nEllie,0.5,2,hi there\nParticipant,2.5,3.25,good\n",
+    "Locuteur\tDe\u0301but\tFin\t\u00c9nonc\u00e9\nEllie\t0.5\t2\thi there\n"
+    "Participant\t2.5\t3.25\tgood\n",
+    "rolle;von;dauer;inhalt\nEllie;0,5;1,5;hi there\nParticipant;2,5;0,75;good\n",
+])  # fmt: skip
+def test_headers_in_other_languages(text: str) -> None:
+    assert turns(text) == EXPECTED
+
+
+def test_speakers_under_a_name_that_is_not_known_are_refused() -> None:
+    with pytest.raises(DocumentError, match=r"the column voice .* 2 names or words in 4 rows"):
+        of_columns("voice", "Anna Ben Anna Ben")
+    with pytest.raises(DocumentError, match=r"the column voice .* 2 names or words in 4 rows"):
+        of_columns("participant,voice", "P01 P01 P01 P01", "Anna Ben Anna Ben")
+    with pytest.raises(DocumentError, match=r"the column voice .* 2 names or words in 4 rows"):
+        of_columns("speaker_id,voice", "P01 P01 P01 P01", "Anna Ben Anna Ben")
+    assert of_columns("speaker,act", "I P I P", "ask tell tell ask") == ["I", "P", "I", "P"]
+    assert of_columns("speaker,mood", "P P P P", "ok sad ok sad") == ["P"] * 4
+    for other in ("Anna - - -", "1 2 1 2", "Anna Ben Carl Dan", "yes no no yes", "x x x x"):
+        assert of_columns("voice", other) == [None] * 4
+    assert of_columns("sentiment", "good bad good bad") == [None] * 4
+
+
 def test_no_ends() -> None:
     assert turns("start,text\n5,c\n0,a b\n") == (
         Turn("a b", None, 0.0, 5.0),

@@ -119,6 +119,15 @@ class TestForcedAlignment:
             ("hello there", "Ann"), ("bye", "Ann"),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize(("of_words", "of_sounds"), [
+        ("Ann words", "Ann phones"), ("words Ann", "phones Ann"), ("Ann  word", "Ann Phonemes"),
+    ])  # fmt: skip
+    def test_names_with_blanks(self, of_words: str, of_sounds: str) -> None:
+        tiers = {of_words: WORDS, of_sounds: SOUNDS, of_words.replace("Ann", "Bob B"): WORDS}
+        assert [(turn.text, turn.speaker) for turn in turns(long_form(**tiers))] == [
+            ("hello there", "Ann"), ("hello there", "Bob B"), ("bye", "Ann"), ("bye", "Bob B"),
+        ]  # fmt: skip
+
     def test_of_several_speakers(self) -> None:
         tiers = {"Ann - words": WORDS, "Ann - phones": SOUNDS, "Bob - words": WORDS}
         found = turns(long_form(**tiers))
@@ -143,7 +152,9 @@ class TestWhichTiersAreSaid:
         ("name", "label"),
         [("notes", "cough"), ("stress", "1"), ("comments", "she laughs at him"), ("pos", "UH"),
          ("creak", "1"), ("Ann - events", "cough"), ("English translation", "salut a tous"),
-         ("utterance_id", "utt001"), ("voice", "sounding"), ("F0", "high"), ("B", "x")],
+         ("utterance_id", "utt001"), ("voice", "sounding"), ("F0", "high"), ("B", "x"),
+         ("trl", "salut"), ("\u00dcbersetzung", "salut"), ("U\u0308bersetzung", "salut"),
+         ("Kommentar", "hustet"), ("Ann Notizen", "hustet"), ("Ann-Blick", "zu Bob")],
     )  # fmt: skip
     def test_remarks_and_activity_beside_words(self, name: str, label: str) -> None:
         tiers = {"words": WORDS, "phones": SOUNDS, name: [(0, 2.2, label)]}
@@ -214,6 +225,13 @@ class TestWhichTiersAreSaid:
         text = long_form(**{"Ann - utterance": self.UTTERANCE, "text@Bob": [(3, 4, "Yes.")]})
         assert [turn.speaker for turn in turns(text)] == ["Ann", "Bob"]
 
+    @pytest.mark.parametrize("name", [
+        "Ann_orth", "Ann Transcript", "transcript Ann", "Ann-Transkription", "Ann trs", "Ann-Spch",
+    ])  # fmt: skip
+    def test_names_of_utterances(self, name: str) -> None:
+        tiers = {name: self.UTTERANCE, name.replace("Ann", "Bob"): [(3, 4, "Yes.")]}
+        assert [turn.speaker for turn in turns(long_form(**tiers))] == ["Ann", "Bob"]
+
     @pytest.mark.parametrize("name", ["transcript", "words"])
     def test_a_tier_of_speakers_tells_whose_they_are(self, name: str) -> None:
         cells = [(0, 1, "hello"), (2, 3, "bye")]
@@ -224,8 +242,30 @@ class TestWhichTiersAreSaid:
             ("INT", "hello"), ("PAR", "bye"),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("name", ["Ann", "Interview 3", "Ann - words", "Ann text", "rede"])
+    def test_one_tier_beside_that_of_speakers_is_said(self, name: str) -> None:
+        cells = [(0, 1, "hello"), (2, 3, "bye")]
+        for of_speakers in ("Sprecher", "speaker", "Speaker Role"):
+            names = [(0, 1.5, "INT"), (1.5, 3, "PAR")]
+            found = turns(long_form(**{name: cells, of_speakers: names}))
+            assert [(turn.speaker, turn.text) for turn in found] == [
+                ("INT", "hello"), ("PAR", "bye"),
+            ]  # fmt: skip
+
+    def test_a_speaker_that_is_called_so_may_speak(self) -> None:
+        cells = [(0, 1, "I see."), (1, 2, "How are you?"), (2, 3, "Go on then.")]
+        found = turns(long_form(Interviewer=[(3, 4, "Yes.")], Speaker=cells))
+        assert [turn.speaker for turn in found] == ["Speaker"] * 3 + ["Interviewer"]
+
+    def test_one_speaker_says_one_thing_at_a_time(self) -> None:
+        tiers = {"Ann": [(0, 2.5, "Salut.")], "Ann - utterance": self.UTTERANCE}
+        assert [turn.text for turn in turns(long_form(**tiers))] == ["Hello there, bye."]
+        tiers = {"Ann": [(3, 4, "Yes.")], "Ann - utterance": self.UTTERANCE}
+        assert [turn.text for turn in turns(long_form(**tiers))] == ["Hello there, bye.", "Yes."]
+
     def test_names_of_speakers_are_no_kinds(self) -> None:
-        for name in ("SPEAKER_00", "Speaker 1", "Noel", "Line", "Tone"):
+        for name in ("SPEAKER_00", "Speaker 1", "Noel", "Line", "Tone", "Mary Tone", "Line 2",
+                     "Text 1", "TRL", "TRS", "Sprecher 1"):  # fmt: skip
             found = turns(long_form(**{name: self.UTTERANCE, "Ann": [(3, 4, "Yes.")]}))
             assert [turn.speaker for turn in found] == [name, "Ann"]
         assert turns(long_form(speaker=self.UTTERANCE))[0].text == "Hello there, bye."
