@@ -36,8 +36,9 @@ def read_target(cells: Sequence[str | None], config: TargetConfig) -> tuple[Ques
     Raises
     ------
     FitError
-        If no cell holds anything, or one a mark such as NA, the order of an ordinal column is not told, or the column is
-        one of numbers that are no classes; names the column, and the mend.
+        If no cell holds anything, or one a mark such as NA, classes differ in case alone, the
+        order of an ordinal column is not told, or the column is one of numbers that are no
+        classes; names the column, and the mend.
     """
     if all(cell is None for cell in cells):
         raise FitError(

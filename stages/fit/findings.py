@@ -73,9 +73,8 @@ def _permuted(permuted: Mapping[str, Chance]) -> Said:
         for name in leaks
     )
     rest = [text for name, text in shown.items() if name not in leaks]
-    notes = (
-        f"Under permuted labels the macro AUC is not shown to differ from chance: {', '.join(rest)}.",
-    )
+    told = ", ".join(rest)
+    notes = (f"Under permuted labels the macro AUC is not shown to differ from chance: {told}.",)
     return Said(findings, notes if rest else ())
 
 
@@ -96,7 +95,8 @@ def _metadata(own: Metrics, audits: Mapping[str, Metrics]) -> Said:
     return Said(
         (),
         (
-            f"The label is not shown to be told by durations or counts alone: {_auc(found[best])} at best.",
+            "The label is not shown to be told by durations or counts alone:"
+            f" {_auc(found[best])} at best.",
         ),
     )
 
@@ -116,7 +116,8 @@ def _voice(
     return Said(
         (),
         (
-            f"The label is not shown to be told by the speech of {whose} alone{heard}: {_auc(models[best])}.",
+            f"The label is not shown to be told by the speech of {whose} alone{heard}:"
+            f" {_auc(models[best])}.",
         ),
     )
 

@@ -16,6 +16,7 @@ from hilbert.stages.fit.audits import (
     permuted_models,
     permuted_scores,
     single_modality,
+    with_presence,
 )
 from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.compare import Difference
@@ -51,6 +52,19 @@ SURE, UNSURE = Difference(0.1, 0.05, 0.15, 0.01, 3), Difference(0.0, -0.1, 0.1, 
 
 
 class TestMetadata:
+    def test_which_files_are_missing_is_metadata(self) -> None:
+        gone = tuple(
+            None if label and i % 5 else stream
+            for i, (label, stream) in enumerate(zip(DOCUMENTS.labels, DOCUMENTS.text, strict=True))
+        )
+        documents = replace(DOCUMENTS, text=gone)
+        known = with_presence(Metadata(("duration",), np.full((60, 1), 3.0)), documents)
+        models = metadata_models(known)
+        assert [m.name for m in models] == ["metadata", "metadata: whether it has text"]
+        found = cross_validate(documents, FOLDS, models[1:]).probabilities[models[1].name]
+        args = (DOCUMENTS.labels, DOCUMENTS.groups, DOCUMENTS.classes, FOLDS)
+        assert evaluate(*args, found, resamples=20).auc_macro > 0.8
+
     def test_the_column_that_tells_the_label_is_found(self) -> None:
         rng = np.random.default_rng(0)
         values = np.stack([60 + 30 * DOCUMENTS.labels + rng.random(60), rng.random(60)], 1)

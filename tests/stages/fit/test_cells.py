@@ -8,6 +8,20 @@ from hilbert.stages.fit.config import TargetConfig
 from hilbert.store.errors import FitError
 
 
+@pytest.mark.parametrize("mark", ["NA", "nan", "N/A", "null"])
+@pytest.mark.parametrize("kind", ["classes", "ordinal", "multilabel"])
+def test_marks_of_missing_labels_are_refused(mark: str, kind: str) -> None:
+    with pytest.raises(FitError, match=f"holds {mark} in 2 documents, which programs write"):
+        read_target(["1", mark, "2", mark], TargetConfig("y", kind))  # type: ignore[arg-type]
+    told = TargetConfig("y", "ordinal", classes=("1", mark))
+    assert read_target(["1", mark], told)[0].classes == ("1", mark)
+
+
+def test_classes_that_differ_in_case_alone_are_refused() -> None:
+    with pytest.raises(FitError, match="classes HI and hi, which differ in case alone"):
+        read_target(["hi", "HI", "lo"], TargetConfig("y"))
+
+
 def test_classes_are_sorted_and_an_empty_cell_is_missing() -> None:
     (asked,) = read_target(["b", None, "a", "10", "9"], TargetConfig("y"))
     assert asked.classes == ("10", "9", "a", "b")

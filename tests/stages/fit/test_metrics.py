@@ -15,10 +15,12 @@ from hilbert.stages.fit.intervals import (
     auc_draws,
     auc_interval,
     class_aucs,
+    fold_means,
     group_weights,
     nan_mean,
     weighted_auc,
 )
+from hilbert.stages.fit.resampled import class_auprcs
 from hilbert.stages.fit.splits import Fold, SplitConfig, make_folds
 
 RNG = np.random.default_rng(0)
@@ -142,6 +144,58 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         low, high = auc_interval(labels, groups, [fold], [p], resamples=200, seed=seed)
         covered += low < truth < high
     assert covered >= 51  # 57 expected
+
+
+def folds_of(n: int, n_folds: int, seed: int = 0) -> list[Fold]:
+    parts = np.array_split(np.random.default_rng(seed).permutation(n), n_folds)
+    return [Fold(0, i, np.setdiff1d(np.arange(n), part), part) for i, part in enumerate(parts)]
+
+
+def test_without_resampling_draws_are_the_score() -> None:
+    """Also where some folds lack a class."""
+    labels = np.array([0, 1] * 28 + [2] * 4)
+    p = np.random.default_rng(0).dirichlet(np.ones(3), 60)
+    folds = folds_of(60, 10)
+    parts = [p[fold.test] for fold in folds]
+    found = metrics.evaluate(labels, [str(i) for i in range(60)], list("abc"), folds, parts)
+    as_is = np.ones((1, 60))
+    assert len({len(set(labels[fold.test])) for fold in folds}) > 1
+    assert fold_means(class_aucs, labels, folds, parts, as_is) == pytest.approx(found.auc_macro)
+    assert fold_means(class_auprcs, labels, folds, parts, as_is) == pytest.approx(found.auprc_macro)
+
+
+def test_a_rare_class_does_not_fall_out_of_the_interval() -> None:
+    """One document a fold: of three resamples one lacks it there, and has easier classes alone."""
+    outside = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, 100)
+        labels[:5] = 2
+        folds = make_folds(labels, [str(i) for i in range(100)], SplitConfig(repeats=1, seed=seed))
+        scores = np.stack([3.0 * (labels == 0), 3.0 * (labels == 1), np.full(100, -0.5)], 1)
+        p = np.exp(scores + rng.normal(0, 1, (100, 3)))
+        p /= p.sum(1, keepdims=True)
+        parts = [p[fold.test] for fold in folds]
+        m = metrics.evaluate(
+            labels, [str(i) for i in range(100)], list("abc"), folds, parts, resamples=200
+        )
+        outside += not m.auc_macro_ci[0] < m.auc_macro < m.auc_macro_ci[1]
+        outside += not m.auprc_macro_ci[0] < m.auprc_macro < m.auprc_macro_ci[1]
+    assert outside <= 2
+
+
+def test_where_a_fold_is_a_group_the_interval_is_that_of_the_folds() -> None:
+    rng = np.random.default_rng(0)
+    labels, groups = np.tile([0, 1], 100), np.repeat(np.arange(5), 40)
+    score = rng.normal(size=200) + rng.normal(1, 1, 5)[groups] * labels
+    p = np.stack([-score, score], 1)
+    folds = [Fold(0, k, np.flatnonzero(groups != k), np.flatnonzero(groups == k)) for k in range(5)]
+    low, high = auc_interval(
+        labels, [str(g) for g in groups], folds, [p[f.test] for f in folds], resamples=4000
+    )
+    aucs = np.array([roc_auc_score(labels[f.test], score[f.test]) for f in folds])
+    drawn = aucs[rng.integers(0, 5, (4000, 5))].mean(1)
+    assert (low, high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.02)
 
 
 def test_corrected_t_test_follows_nadeau_and_bengio() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.splits import (
+    UNGROUPED,
     SplitConfig,
     check_classes,
     folds_digest,
@@ -101,13 +102,16 @@ def test_labels_that_allow_no_evaluation_are_refused(
 
 def test_a_class_with_fewer_groups_than_folds_is_warned_of() -> None:
     documents = labelled([0] * 10 + [1] * 10 + [2] * 3)
-    (warning,) = check_classes(documents, SplitConfig())
+    warning, ungrouped = check_classes(documents, SplitConfig())
+    assert ungrouped == UNGROUPED
     assert "class c has 3 groups for 5 folds: at least 2 folds" in warning
     folds = make_folds(documents.labels, documents.groups, SplitConfig(repeats=1))
     assert sum(2 in documents.labels[fold.test] for fold in folds) == 3
     assert "over the other classes" in warning
-    assert check_classes(labelled([0, 1] * 10), SplitConfig()) == ()
-    (warning,) = check_classes(labelled([0] * 10 + [1] * 3), SplitConfig())
+    assert check_classes(labelled([0, 1] * 10), SplitConfig()) == (UNGROUPED,)
+    pairs = [i // 2 for i in range(20)]
+    assert check_classes(labelled([0, 0, 1, 1] * 5, pairs), SplitConfig()) == ()
+    warning, _ = check_classes(labelled([0] * 10 + [1] * 3), SplitConfig())
     assert "so their AUC is undefined" in warning
 
 
