@@ -2,15 +2,21 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hilbert.pipeline import paired
+from hilbert.pipeline.scoring import tested_folds
 from hilbert.stages.fit.ablations import ABLATIONS
+from hilbert.stages.fit.dataset import MISSING
+from hilbert.stages.fit.splits import Fold
 from support.fits import QUICK, make_store
 from support.project import run
+from support.synthetic import make_documents
 
 ONLY = ("--only", "mean-pooling", "--only", "no-cross-attention")
 
@@ -135,3 +141,14 @@ def test_a_search_goes_on_where_it_was(arguments: list[str], evaluated: list[str
     assert section["lr"] == pytest.approx(found["chosen"]["train"]["lr"], rel=1e-3)
     Path("hilbert.toml").write_text('store = "feats.zarr"\n' + told[told.index("[train]") :])
     assert run("fit", "--target", "mood", "--dry-run").exit_code == 0
+
+
+def test_documents_without_a_label_count_neither_in_training_nor_in_test() -> None:
+    documents = make_documents(20)
+    labels = documents.labels.copy()
+    labels[::4] = MISSING
+    documents = replace(documents, labels=labels)
+    fold = Fold(0, 0, np.arange(5, 20), np.arange(5))
+    (kept,) = tested_folds(documents.asked[0], [fold, Fold(0, 1, np.arange(1, 20), np.array([0]))])
+    assert kept.test.tolist() == [1, 2, 3]
+    assert kept.train.tolist() == [i for i in range(5, 20) if i % 4]
