@@ -21,7 +21,7 @@ from hilbert.pipeline.run_directory import (
     write_json,
 )
 from hilbert.pipeline.run_files import plain
-from hilbert.pipeline.scoring import in_full, score_all, tested_folds
+from hilbert.pipeline.scoring import in_full, labelled_folds, score_all
 from hilbert.stages.device import choose_device
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import Model, cross_validate
@@ -106,7 +106,7 @@ def compare_variants(
             compare_models(
                 asked.target.name,
                 [_scored(name, scores[asked.target.name]) for name, scores in kept.items()],
-                tested_folds(asked, folds),
+                labelled_folds(asked, folds),
             )
             for asked in plan.documents.asked
         ),

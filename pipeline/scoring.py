@@ -107,7 +107,7 @@ def _score(
     pooled: bool,
 ) -> Scored:
     tested = [asked.known[fold.test] for fold in folds]
-    kept = tested_folds(asked, folds)
+    kept = labelled_folds(asked, folds)
     probabilities = {
         name: [asked.scores(p[k]) for p, k in zip(parts, tested, strict=True) if k.any()]
         for name, parts in found.probabilities.items()
@@ -140,7 +140,7 @@ def _score(
     return Scored(asked, metrics, draws, kept, probabilities, pooled)
 
 
-def tested_folds(asked: Asked, folds: Sequence[Fold]) -> tuple[Fold, ...]:
+def labelled_folds(asked: Asked, folds: Sequence[Fold]) -> tuple[Fold, ...]:
     """Folds whose documents are those with a label of a target; without those that test none.
 
     Documents without a label tell nothing of the target, in training neither: a test of

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hilbert.pipeline import paired
-from hilbert.pipeline.scoring import tested_folds
+from hilbert.pipeline.scoring import labelled_folds
 from hilbert.stages.fit.ablations import ABLATIONS
 from hilbert.stages.fit.dataset import MISSING
 from hilbert.stages.fit.splits import Fold
@@ -149,6 +149,8 @@ def test_documents_without_a_label_count_neither_in_training_nor_in_test() -> No
     labels[::4] = MISSING
     documents = replace(documents, labels=labels)
     fold = Fold(0, 0, np.arange(5, 20), np.arange(5))
-    (kept,) = tested_folds(documents.asked[0], [fold, Fold(0, 1, np.arange(1, 20), np.array([0]))])
+    (kept,) = labelled_folds(
+        documents.asked[0], [fold, Fold(0, 1, np.arange(1, 20), np.array([0]))]
+    )
     assert kept.test.tolist() == [1, 2, 3]
     assert kept.train.tolist() == [i for i in range(5, 20) if i % 4]
