@@ -22,6 +22,7 @@ from hilbert.pipeline.speakers import SpeakerChoice, SpeakerRoles, choice_from_j
 from hilbert.stages.fit.baselines import pool
 from hilbert.stages.fit.config import SplitConfig
 from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.splits import UNGROUPED
 from hilbert.store.errors import FitError, ProjectError
 from hilbert.store.feature_store import FeatureStore, create_store
 from hilbert.store.manifest import Manifest, Row
