@@ -1,7 +1,7 @@
 """Read the labels that Audacity exports: ``start <tab> end <tab> label`` in seconds, no header.
 
 A label may be who speaks, what is said, or what is heard. These are what is said where most labels
-have several words; others are left to `untitled_table`.
+have several words; others are left to `tables.untitled`.
 """
 
 import re

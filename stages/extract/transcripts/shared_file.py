@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.line_fields import lines_of_fields
 from hilbert.stages.extract.transcripts.rttm import RTTM_TYPES
-from hilbert.stages.extract.transcripts.table import holds_recordings, looks_like_table
+from hilbert.stages.extract.transcripts.tables.table import holds_recordings, looks_like_table
 from hilbert.store.types import Document
 
 _SUFFIXES = (".ctm", ".rttm", ".csv", ".tsv")

@@ -14,13 +14,13 @@ from hilbert.stages.extract.transcripts.formats import TranscriptFormat
 from hilbert.stages.extract.transcripts.plain_text import parse_plain_text
 from hilbert.stages.extract.transcripts.rttm import looks_like_rttm, parse_rttm
 from hilbert.stages.extract.transcripts.shared_file import may_be_shared
-from hilbert.stages.extract.transcripts.table import (
+from hilbert.stages.extract.transcripts.tables.table import (
     looks_like_table,
     parse_table,
     tells_speakers_only,
 )
+from hilbert.stages.extract.transcripts.tables.untitled import check_is_prose
 from hilbert.stages.extract.transcripts.textgrid import looks_like_textgrid, parse_textgrid
-from hilbert.stages.extract.transcripts.untitled_table import check_is_prose
 from hilbert.stages.extract.transcripts.whisper_json import load_whisper_json, parse_whisper_json
 from hilbert.stages.extract.transcripts.whisperx_json import (
     looks_like_whisperx,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilbert.stages.extract.transcripts.table import parse_table
+from hilbert.stages.extract.transcripts.tables.table import parse_table
 from hilbert.stages.extract.transcripts.transcript import detect_format, parse_transcript
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from hilbert.stages.extract.transcripts.table_columns import (
+from hilbert.stages.extract.transcripts.tables.columns import (
     NAMES,
     RECORDING_NAMES,
     Column,
     are_of_speakers,
     named_columns,
 )
-from hilbert.stages.extract.transcripts.table_rows import Row
-from hilbert.stages.extract.transcripts.table_times import is_clock, is_range
+from hilbert.stages.extract.transcripts.tables.rows import Row
+from hilbert.stages.extract.transcripts.tables.times import is_clock, is_range
 from hilbert.stages.extract.transcripts.timing import is_number
 from hilbert.store.errors import DocumentError
 

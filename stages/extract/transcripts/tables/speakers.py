@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hilbert.stages.extract.transcripts.table_columns import NAMES, Column, named_columns
-from hilbert.stages.extract.transcripts.table_rows import Row
+from hilbert.stages.extract.transcripts.tables.columns import NAMES, Column, named_columns
+from hilbert.stages.extract.transcripts.tables.rows import Row
 from hilbert.store.errors import DocumentError
 
 _FEW = 2

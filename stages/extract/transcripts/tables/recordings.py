@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from hilbert.stages.extract.transcripts.line_fields import chosen_recording
-from hilbert.stages.extract.transcripts.table_columns import Column, recording_columns
-from hilbert.stages.extract.transcripts.table_rows import Row
+from hilbert.stages.extract.transcripts.tables.columns import Column, recording_columns
+from hilbert.stages.extract.transcripts.tables.rows import Row
 from hilbert.store.errors import DocumentError
 
 _MEDIA = re.compile(

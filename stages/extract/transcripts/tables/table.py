@@ -1,6 +1,6 @@
 """Read a table of turns: CSV or TSV with a header, as DAIC-WOZ has them.
 
-``start_time  stop_time  speaker  value``, or what others call these columns; see `table_columns`.
+``start_time  stop_time  speaker  value``, or what others call these columns; see `columns`.
 """
 
 import re
@@ -10,27 +10,27 @@ from typing import NamedTuple
 from hilbert.stages.extract.transcripts.events import without_events
 from hilbert.stages.extract.transcripts.markup import plain_label
 from hilbert.stages.extract.transcripts.speaker_labels import checked_speaker
-from hilbert.stages.extract.transcripts.table_checks import (
+from hilbert.stages.extract.transcripts.tables.checks import (
     check_cells,
     check_header,
     check_speakers,
     with_labels,
 )
-from hilbert.stages.extract.transcripts.table_columns import (
+from hilbert.stages.extract.transcripts.tables.columns import (
     NAMES,
     Column,
     are_of_speakers,
     columns_of,
     named_columns,
 )
-from hilbert.stages.extract.transcripts.table_recordings import (
+from hilbert.stages.extract.transcripts.tables.recordings import (
     are_media,
     holds_several,
     of_one_recording,
 )
-from hilbert.stages.extract.transcripts.table_rows import Row, header_of, rows_of
-from hilbert.stages.extract.transcripts.table_speakers import is_constant, speaker_column
-from hilbert.stages.extract.transcripts.table_times import read_seconds, with_ranges, with_units
+from hilbert.stages.extract.transcripts.tables.rows import Row, header_of, rows_of
+from hilbert.stages.extract.transcripts.tables.speakers import is_constant, speaker_column
+from hilbert.stages.extract.transcripts.tables.times import read_seconds, with_ranges, with_units
 from hilbert.stages.extract.transcripts.time_units import SECONDS
 from hilbert.stages.extract.transcripts.timing import timed_turn, until_the_next
 from hilbert.store.errors import DocumentError

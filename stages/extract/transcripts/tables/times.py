@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from hilbert.stages.extract.transcripts.table_columns import Column
-from hilbert.stages.extract.transcripts.table_rows import Row
+from hilbert.stages.extract.transcripts.tables.columns import Column
+from hilbert.stages.extract.transcripts.tables.rows import Row
 from hilbert.stages.extract.transcripts.time_units import (
     SECONDS,
     is_whole_cell,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.line_fields import numbered_lines
-from hilbert.stages.extract.transcripts.table_columns import columns_of
+from hilbert.stages.extract.transcripts.tables.columns import columns_of
 from hilbert.store.errors import DocumentError
 
 
