@@ -35,7 +35,8 @@ def read_label_track(lines: Sequence[str]) -> list[Turn] | None:
     n_said = sum(len(text.split()) > 1 for text in texts)
     if len(rows) < max(_FEWEST, len(lines)) or 2 * n_said <= len(rows):
         return None
-    speakers = find_labels([text for text in texts if text], len(texts))
+    said = [text for text in texts if text]
+    speakers = find_labels(said, len(said))
     turns = []
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=1):
         span = Span(*(float(time.replace(",", ".")) for time in row.groups()[:2]))

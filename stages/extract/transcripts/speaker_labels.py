@@ -2,50 +2,125 @@
 
 **What may be a label.** Up to eight words, or more in capitals, at the start of a line before a
 colon (``Interviewer:``, ``301:``, ``Jane Doe, PhD:``, ``I:Why?``), or in brackets, with a colon or
-without (``[SPEAKER_00]:``, ``(speaker 0)``); signs before it (``>>``, a dash, a time) are no part
-of it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are none.
+without (``[SPEAKER_00]:``, ``(speaker 0)``); signs before it (``>>``, a dash, a time, the number of
+the line) are no part of it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are
+none. Brackets without a colon are none, either (``[NAME] is older``), unless two of them repeat and
+they are more than the labels with one, or a program for diarisation gave them.
 
-**Which of these name speakers.** One alone proves nothing: "Note: she was late" is prose. A
-*usual* label has up to four words, begins with a letter and stands before a colon and a blank; it
-counts where it repeats or looks like a name (no word starts in lower case). Any other counts where
-it repeats and may be a name: its first and last word start in no lower case, and those between
-have at most three letters (``del``, ``van der``). Labels that count are taken for speakers when
+**Which of these name speakers.** A *usual* label has up to four words, begins with a letter and
+stands before a colon and a blank. A label counts where it repeats, if it is usual or may be a name:
+its first and last word start in no lower case, and those between have at most three letters
+(``del``, ``van der``). One that does not repeat counts if it is usual, looks like a name (no word
+starts in lower case) and
+
+- is a role, or as programs for diarisation name a speaker (``Participant 2``, ``Speaker 1``), or
+- is one of two labels in all, of which neither repeats, or all paragraphs begin with one of them.
+
+So ``Date:`` or ``Und:`` are nobody in an interview. Labels that count are taken for speakers when
 there are at least two lines with one and either
 
 - they are at least half as many as the paragraphs: all that count; or
 - the text begins with a label, at least two labels repeat, and a tenth of the lines have one of
   them (long turns broken into lines): those that repeat.
 
-Names that programs for diarisation give, in brackets, are always speakers.
+Names that programs for diarisation give, in brackets, are always speakers. The same label in
+another case, or with a remark in brackets (``Ann (laughing):``), is that speaker.
+
+**Labels alone, with what is said below.** Where there are more of them, two at least, than of
+any other, they are the only ones; what is below is theirs up to the next, or to one that is known.
 
 **How long a label holds**: until the next one; but where there is one alone (``Q:`` and answers
-without any), for its own line, paragraph or cue, unless a program for diarisation gave it.
+without any), for its own line, paragraph or cue, unless a program for diarisation gave it. A label
+that is known ends a turn amid a line, too: behind the end of a sentence, it tells who speaks, else
+nobody is known to; in brackets (``(I: mhm)``), it does so for the words within.
 
 **Everything else that may be a label ends the turn before it.** Where a text has speakers, a line
 that begins with what may be a label, or with a bare mark of a change, and is not taken for one, may
 be by anybody: it and the lines below it, up to the next label, have no speaker, and all of its text
-stays. A speaker that is not known does no harm, one that is wrong does.
+stays. A speaker that is not known does no harm, one that is wrong does. The line straight below a
+label alone is the exception: it is by nobody else.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import (
     MAX_LABEL_CHARACTERS,
     MAX_LABEL_WORDS,
+    Found,
     found_label,
     is_diarised,
+    is_role,
     looks_like_name,
+    may_be_clause,
     may_be_name,
     may_count,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
+_SENTENCE_ENDS = '.?!…。？！"”»’)]–—-'
+_SEPARATED = re.compile(r"\s?[;|>=]|\s[-–—]+\s")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a text that name speakers; false if there are none.
+
+    Attributes
+    ----------
+    names : frozenset of str
+    in_headers : bool
+        Whether they stand alone, above what is said.
+    in_brackets : bool
+        Whether brackets without a colon are labels.
+    """
+
+    names: frozenset[str] = frozenset()
+    in_headers: bool = False
+    in_brackets: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.names)
+
+    @property
+    def hold_on(self) -> bool:
+        """Whether a label holds until the next one, and not for its own line or cue alone."""
+        return len(self.names) != 1 or all(map(is_diarised, self.names))
+
+    def speaker(self, found: Found) -> str | None:
+        """Whom it names, in any case, with a remark or without."""
+        if found.label in self.names:
+            return found.label
+        by_case = self._by_case
+        return by_case.get(found.label.casefold()) or by_case.get(found.bare.casefold())
+
+    @cached_property
+    def _by_case(self) -> dict[str, str]:
+        return {name.casefold(): name for name in self.names}
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All words of the names, in lower case."""
+        return frozenset(word for name in self._by_case for word in name.split())
+
+    @cached_property
+    def amid(self) -> re.Pattern[str]:
+        """A name before a colon amid a line; with what is said, where both are in brackets."""
+        names = "|".join(map(re.escape, sorted(self.names, key=len, reverse=True)))
+        return re.compile(
+            rf"(?:[(\[]|//)\s?(?P<other>{names})\s?[:：]\s?(?P<within>[^()\[\]/]{{1,200}})(?:[)\]]|//)"
+            rf"|(?<=\s)(?P<name>{names})\s?(?::(?=\s)|：)"
+        )
+
 
 class Opening(NamedTuple):
-    """How a line begins, once the labels of a text are known.
+    """How a line begins, or goes on, once the labels of a text are known.
 
     Attributes
     ----------
@@ -63,7 +138,7 @@ class Opening(NamedTuple):
 
 def find_labels(
     lines: Iterable[str], n_paragraphs: int, headers: frozenset[str] = frozenset()
-) -> frozenset[str]:
+) -> Labels:
     """The labels that name speakers, by the rule above.
 
     Parameters
@@ -76,40 +151,138 @@ def find_labels(
         Labels that stand above what is said, with a time: they need not repeat.
     """
     found = [found_label(line) for line in lines]
+    in_brackets = _are_in_brackets(found)
+    found = [
+        None if one is not None and one.may_be_words and not in_brackets else one for one in found
+    ]
     labelled = [one for one in found if one is not None and may_count(one)]
-    counts = Counter(one.label for one in labelled)
-    usual = {one.label for one in labelled if one.is_usual}
+    alone = {one.label for one in labelled if one.is_alone}
+    in_headers = _are_headers(labelled, alone, headers)
+    if in_headers:
+        labelled = [one for one in labelled if one.label in alone]
+    spelt = _spelt(labelled)
+    counts = Counter(spelt[one.label] for one in labelled)
+    usual = {spelt[one.label] for one in labelled if one.is_usual}
     sure = frozenset(one.label for one in labelled if one.is_sure)
     repeated = {
         label for label, n in counts.items() if n > 1 and (label in usual or may_be_name(label))
     }
-    once = {label for label in usual if looks_like_name(label)}
-    plausible = repeated | once | {label for label in headers if may_be_name(label)}
+    once = {label for label in usual if looks_like_name(label) and not may_be_clause(label)}
+    if repeated and not _is_of_two(counts, repeated, n_paragraphs):
+        once = {label for label in once if is_role(label)}
+    plausible = repeated | once | {label for label in headers & set(counts) if may_be_name(label)}
     n_plausible = sum(counts[label] for label in plausible)
     if counts.total() >= 2 and n_plausible and 2 * n_plausible >= n_paragraphs:
-        return frozenset(plausible) | sure
+        return Labels(frozenset(plausible) | sure, in_headers, in_brackets)
     first = found[0].label if found and found[0] is not None else None
-    if first in repeated and _are_frequent(repeated, counts, len(found)):
-        return frozenset(repeated) | sure
-    return sure
+    if spelt.get(first or "") in repeated and _are_frequent(repeated, counts, len(found)):
+        return Labels(frozenset(repeated) | sure, in_headers, in_brackets)
+    return Labels(sure, in_headers=False, in_brackets=in_brackets)
 
 
-def hold_on(labels: frozenset[str]) -> bool:
-    """Whether a label holds until the next one, and not for its own line or cue alone."""
-    return len(labels) != 1 or all(map(is_diarised, labels))
-
-
-def split_label(line: str, labels: frozenset[str]) -> Opening:
+def split_label(line: str, labels: Labels, *, is_kept: bool = False) -> Opening:
     """Who speaks, where `line` begins with one of `labels`, and what is said.
 
-    Without labels, nothing is taken for one, and nobody's turn ends.
+    Without labels, nothing is taken for one, and nobody's turn ends. With `is_kept`, as below a
+    label alone, a turn is ended by a label that is known, or another one alone.
     """
-    found = found_label(line) if labels else None
-    if found is None or (found.is_clock and found.label not in labels):
-        return Opening(None, line, is_new=False)
-    if found.label in labels and not found.is_clock:
-        return Opening(found.label, found.said, is_new=True)
-    return Opening(None, line, is_new=True)
+    goes_on = Opening(None, line, is_new=False)
+    if not labels:
+        return goes_on
+    found = found_label(line)
+    if found is None or (found.is_clock and found.label not in labels.names):
+        return goes_on._replace(is_new=not is_kept and _is_separated(line, labels))
+    speaker = None if found.is_clock else labels.speaker(found)
+    if found.may_be_words and not labels.in_brackets:
+        somebody = labels.words.intersection(found.label.casefold().split())
+        return goes_on._replace(is_new=bool(somebody) or "?" in found.label)
+    if speaker is not None:
+        return Opening(speaker, found.said, is_new=True)
+    return goes_on._replace(is_new=not is_kept or found.is_alone)
+
+
+def openings(
+    lines: Sequence[str], labels: Labels, on_their_own: Container[int] = ()
+) -> Iterator[list[Opening]]:
+    """How each line begins, and goes on where labels stand amid it.
+
+    Parameters
+    ----------
+    lines : sequence of str
+    labels : Labels
+    on_their_own : container of int
+        Which lines are not kept by a label alone above them.
+    """
+    speaker: str | None = None
+    is_below = is_headed = False
+    for i, line in enumerate(lines):
+        is_kept = is_below or (is_headed and labels.in_headers)
+        first = split_label(line, labels, is_kept=is_kept and i not in on_their_own)
+        if first.is_new:
+            speaker = first.speaker
+        is_below = first.speaker is not None and not first.said
+        is_headed = is_below or (is_headed and not first.is_new)
+        parts = list(_cut(first, speaker, labels)) if labels else [first]
+        if len(parts) > 1:
+            speaker, is_headed = parts[-1].speaker, False
+        yield parts
+
+
+def _cut(opening: Opening, speaker: str | None, labels: Labels) -> Iterator[Opening]:
+    """An opening, cut where labels that are known stand amid the line."""
+    part, at = opening, 0
+    for match in labels.amid.finditer(opening.said):
+        before = opening.said[max(at, match.start() - 2) : match.start()].strip()
+        if match["other"] is not None:
+            yield part._replace(said=opening.said[at : match.start()].strip())
+            yield Opening(match["other"], match["within"].strip(), is_new=True)
+            part, at = Opening(speaker, "", is_new=True), match.end()
+            continue
+        is_sure = not before or before[-1] in _SENTENCE_ENDS
+        if not is_sure and speaker is None:
+            continue
+        yield part._replace(said=opening.said[at : match.start()].strip())
+        speaker = match["name"] if is_sure else None
+        part, at = Opening(speaker, "", is_new=True), match.end() if is_sure else match.start()
+    yield part._replace(said=opening.said[at:].strip() if at else opening.said)
+
+
+def _is_separated(line: str, labels: Labels) -> bool:
+    """Whether a name that is known stands before another sign than a colon (``Ann; Well``)."""
+    for name in labels.names:
+        if len(name) > 1 and line[: len(name)].casefold() == name.casefold():
+            return _SEPARATED.match(line, len(name)) is not None
+    return False
+
+
+def _are_in_brackets(found: Sequence[Found | None]) -> bool:
+    within = Counter(one.label for one in found if one and one.may_be_words and may_count(one))
+    n_others = sum(one is not None and one.has_colon and not one.is_clock for one in found)
+    return sum(n > 1 for n in within.values()) > 1 and within.total() > n_others
+
+
+def _are_headers(labelled: Sequence[Found], alone: set[str], headers: frozenset[str]) -> bool:
+    """Whether labels stand alone above what is said, and not before it."""
+    counts = Counter(one.label for one in labelled if one.label not in alone)
+    n_alone = sum(one.is_alone and may_be_name(one.label) for one in labelled)
+    return (len(alone) > 1 or bool(headers)) and n_alone > max([1, *counts.values()])
+
+
+def _spelt(labelled: Sequence[Found]) -> dict[str, str]:
+    """How each label is spelt most often, in any case, and without a remark where it stands so."""
+    spelt: dict[str, str] = {}
+    often: dict[str, str] = {}
+    bare = {one.label: one.bare for one in labelled}
+    for label, _ in Counter(one.label for one in labelled).most_common():
+        often.setdefault(label.casefold(), label)
+    for label in bare:
+        spelt[label] = often.get(bare[label].casefold(), often[label.casefold()])
+    return spelt
+
+
+def _is_of_two(counts: Counter[str], repeated: set[str], n_paragraphs: int) -> bool:
+    """Whether all paragraphs begin with the label that repeats, or with one other."""
+    return len(repeated) == 1 and len(counts) == 2 and counts.total() >= n_paragraphs
 
 
 def n_doubtful(turns: Sequence[Turn]) -> int:

@@ -28,8 +28,9 @@ from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import may_be_header
 from hilbert.stages.extract.transcripts.speaker_labels import (
+    Labels,
     find_labels,
-    hold_on,
+    openings,
     split_label,
 )
 from hilbert.stages.extract.transcripts.timing import (
@@ -40,7 +41,7 @@ from hilbert.stages.extract.transcripts.timing import (
 )
 from hilbert.store.types import Seconds, Span, Turn
 
-_CLOCK = r"(?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,6})?"
+_CLOCK = r"(?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,6})?(?! ?[aApP]\.? ?[mM]\b| ?min\b)"
 _STAMP = rf"(?P<open>[\[(] ?)?(?P<start>{_CLOCK})(?: ?[-–—] ?(?P<end>{_CLOCK}))?(?P<close> ?[\])])?"
 _BEFORE = re.compile(rf"{_STAMP}(?::|(?: ?\|)?(?= |$)|(?<=[\])])) ?(?P<said>.*)")
 _AFTER = re.compile(
@@ -214,7 +215,7 @@ def _stamped(
     return _Line(where, text, clock_seconds(match["start"]), end_s, is_sure, raw)
 
 
-def _checked(line: _Line, labels: frozenset[str]) -> _Line:
+def _checked(line: _Line, labels: Labels) -> _Line:
     """The line as it was, where its stamp is none after all."""
     if line.start_s is None or line.is_sure:
         return line
@@ -224,18 +225,20 @@ def _checked(line: _Line, labels: frozenset[str]) -> _Line:
     return _Line(line.where, line.raw, ends=opening.is_new or line.ends)
 
 
-def _said(lines: Sequence[_Line], labels: frozenset[str]) -> list[_Said]:
+def _said(lines: Sequence[_Line], labels: Labels) -> list[_Said]:
     said = [_Said(_Line("", ""), None, [])]
-    holding = hold_on(labels)
-    for line in lines:
-        opening = split_label(line.text, labels)
-        ends = line.ends or opening.is_new
+    stamped = {i for i, line in enumerate(lines) if line.start_s is not None}
+    opened = openings([line.text for line in lines], labels, on_their_own=stamped)
+    for line, (first, *others) in zip(lines, opened, strict=True):
+        ends = line.ends or first.is_new
         if not ends and line.start_s is None:
-            said[-1].texts.append(line.text)
+            said[-1].texts.append(first.said)
         else:
-            speaker = opening.speaker if ends or not holding else said[-1].speaker
-            text = opening.said if labels else _DASH.sub("", opening.said)
+            speaker = first.speaker if ends or not labels.hold_on else said[-1].speaker
+            text = first.said if labels else _DASH.sub("", first.said)
             said.append(_Said(line, speaker, [text]))
+        unstamped = _Line(line.where, line.text)
+        said += [_Said(unstamped, part.speaker, [part.said]) for part in others]
     return said
 
 

@@ -66,12 +66,15 @@ class TestCues:
         )
 
     def test_labels(self) -> None:
-        text = vtt("ANN: Hello.", "And more.", ">> BOB: Yes.\nANN: No.", "<v Cid>Note: well.")
+        text = vtt(
+            "ANN: Hello.", "And more.", ">> BOB: Yes.\nANN: No.", "BOB: O.", "<v Cid>Note: well."
+        )
         assert said(text) == [
             ("ANN", "Hello."),
             ("ANN", "And more."),
             ("BOB", "Yes."),
             ("ANN", "No."),
+            ("BOB", "O."),
             ("Cid", "Note: well."),
         ]
 
@@ -390,12 +393,13 @@ class TestPlainText:
         ]
 
     def test_lower_case_labels_have_to_repeat(self) -> None:
-        text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye."
+        text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye.\nDoctor: Bye."
         assert said(text) == [
             ("the nurse", "Yes."),
             ("Doctor", "No."),
             (None, "and I said: no."),
             ("the nurse", "Bye."),
+            ("Doctor", "Bye."),
         ]
 
     def test_long_turns_broken_into_lines(self) -> None:
