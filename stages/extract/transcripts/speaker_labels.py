@@ -64,7 +64,7 @@ from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
 _SENTENCE_ENDS = '.?!…。？！"”»’)]–—-'
-_SEPARATED = re.compile(r"\s?[;|>=]|\s[-–—]+\s")
+_SEPARATED = re.compile(r"\s?(?:[;|>=]|\.+\s)|\s[-–—]+\s")
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def find_labels(
         label for label, n in counts.items() if n > 1 and (label in usual or may_be_name(label))
     }
     once = {label for label in usual if looks_like_name(label) and not may_be_clause(label)}
-    if repeated and not _is_of_two(counts, repeated, n_paragraphs):
+    if not _is_of_two(counts, repeated, n_paragraphs):
         once = {label for label in once if is_role(label)}
     plausible = repeated | once | {label for label in headers & set(counts) if may_be_name(label)}
     n_plausible = sum(counts[label] for label in plausible)
@@ -176,7 +176,7 @@ def find_labels(
         return Labels(frozenset(plausible) | sure, in_headers, in_brackets)
     first = found[0].label if found and found[0] is not None else None
     if spelt.get(first or "") in repeated and _are_frequent(repeated, counts, len(found)):
-        return Labels(frozenset(repeated) | sure, in_headers, in_brackets)
+        return Labels(frozenset(repeated | once) | sure, in_headers, in_brackets)
     return Labels(sure, in_headers=False, in_brackets=in_brackets)
 
 
@@ -281,8 +281,8 @@ def _spelt(labelled: Sequence[Found]) -> dict[str, str]:
 
 
 def _is_of_two(counts: Counter[str], repeated: set[str], n_paragraphs: int) -> bool:
-    """Whether all paragraphs begin with the label that repeats, or with one other."""
-    return len(repeated) == 1 and len(counts) == 2 and counts.total() >= n_paragraphs
+    """Whether there are two labels, and none repeats, or all paragraphs begin with one of them."""
+    return len(counts) == 2 and (not repeated or counts.total() >= n_paragraphs)
 
 
 def n_doubtful(turns: Sequence[Turn]) -> int:

@@ -269,6 +269,8 @@ def test_a_mark_within_a_cue_ends_the_turn() -> None:
         ["[Music] It begins.", "It goes on.", "[Music] It ends.", "[Applause] It is over."],
         ["- How old are you?", "- Forty two.", "- I see."],
         [">> How old are you?", ">> Forty two."],
+        ["Montag: Arzt.", "Dienstag: Chor.", "Mittwoch: nichts."],
+        ["Today I did: all.", "- cooked: rice", "Tomorrow: more.", "Friday: none."],
         ["Well, then I said: no.", "And I said, again: no.", "So it was."],
     ],
 )

@@ -385,11 +385,13 @@ class TestPlainText:
 
     def test_names(self) -> None:
         text = "Interview 3\n\nDr. Smith-Lee: Hello.\n\nSpeaker 1 (F): Hi.\n\nJosé： Bye."
+        text += "".join(f"\n\n{name}: Oh." for name in ("Dr. Smith-Lee", "Speaker 1 (F)", "José"))
         assert said(text) == [
             (None, "Interview 3"),
             ("Dr. Smith-Lee", "Hello."),
             ("Speaker 1 (F)", "Hi."),
             ("José", "Bye."),
+            *((name, "Oh.") for name in ("Dr. Smith-Lee", "Speaker 1 (F)", "José")),
         ]
 
     def test_lower_case_labels_have_to_repeat(self) -> None:
