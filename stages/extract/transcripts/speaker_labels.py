@@ -175,8 +175,9 @@ def find_labels(
     if counts.total() >= 2 and n_plausible and 2 * n_plausible >= n_paragraphs:
         return Labels(frozenset(plausible) | sure, in_headers, in_brackets)
     first = found[0].label if found and found[0] is not None else None
-    if spelt.get(first or "") in repeated and _are_frequent(repeated, counts, len(found)):
-        return Labels(frozenset(repeated | once) | sure, in_headers, in_brackets)
+    firm = repeated | {label for label in once if is_role(label)}
+    if spelt.get(first or "") in firm and _are_frequent(firm, counts, len(found)):
+        return Labels(frozenset(firm) | sure, in_headers, in_brackets)
     return Labels(sure, in_headers=False, in_brackets=in_brackets)
 
 
@@ -325,5 +326,5 @@ def checked_speaker(name: str, where: str) -> str | None:
     return name or None
 
 
-def _are_frequent(repeated: set[str], counts: Counter[str], n_lines: int) -> bool:
-    return len(repeated) >= 2 and 10 * sum(counts[label] for label in repeated) >= n_lines
+def _are_frequent(labels: set[str], counts: Counter[str], n_lines: int) -> bool:
+    return len(labels) >= 2 and 10 * sum(counts[label] for label in labels) >= n_lines

@@ -1,13 +1,14 @@
 """Read the stamps that exports of plain text put at a turn: when it starts, and who speaks.
 
-Six layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
+Seven layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
 
 - ``[00:00:01] Interviewer: text``; in brackets, it may stand without a label, or alone;
 - ``Interviewer [00:00:01]: text`` and ``Interviewer: [00:00:01] text``;
 - ``Interviewer 00:01`` or ``Interviewer (00:01):`` with the text below (Otter, Rev);
 - ``[Interviewer] 00:00:01``, the same (Zoom);
 - ``[00:00:01] Interviewer`` with the text below (Trint, Happy Scribe);
-- ``Interviewer   00:00:01   text`` with tabs or several blanks between (Rev); or the stamp first.
+- ``Interviewer   00:00:01   text`` with tabs or several blanks between (Rev); or the stamp first;
+- the stamp on a line of its own, the name on the next one or the one before, the text below.
 
 The rule. Labels are told by that of `speaker_labels`, once the stamps are off. A line is *stamped*
 if it has a stamp and such a label, or a stamp in brackets at its start, or nothing but a stamp,
@@ -163,7 +164,7 @@ def _without_stamp(line: str, where: str) -> _Line:
 
 def _headed(lines: Sequence[_Line]) -> list[_Line]:
     """The lines, those sure that ascend alone, and those behind whose stamps names stand."""
-    lines = _alone(lines)
+    lines = _apart(_apart(_alone(lines), 1), -1)
     n_stamps = sum(line.is_before for line in lines)
     above = [
         (_name(line), below.text)
@@ -200,6 +201,32 @@ def _alone(lines: Sequence[_Line]) -> list[_Line]:
         line._replace(is_sure=True) if line.start_s is not None and not line.text else line
         for line in lines
     ]
+
+
+def _apart(lines: Sequence[_Line], step: int) -> Sequence[_Line]:
+    """The lines; those of a stamp alone with the name beside them, where most have and some repeat.
+
+    `step` is 1 for names below the stamps, -1 for those above.
+    """
+    stamps = [i for i, line in enumerate(lines) if line.is_sure and not line.text]
+    stops = [*stamps[1:], len(lines) + (step < 0)]
+    beside = {
+        i: lines[i + step].text.rstrip(": ")
+        for i, stop in zip(stamps, stops, strict=False)
+        if i + step >= 0 and stop - i > 2 and lines[i + step].start_s is None
+    }
+    names = Counter(name for name in beside.values() if may_be_header(name))
+    if 2 * names.total() <= len(stamps) or not any(n > 1 for n in names.values()):
+        return lines
+    changed = list(lines)
+    for i in stamps:
+        if beside.get(i) in names:
+            changed[i] = lines[i]._replace(text=f"{beside[i]}:", is_header=True)
+        else:
+            for at in {i, max(i + min(step, 0), 0)}:
+                changed[at] = changed[at]._replace(ends=True)
+    dropped = {i + step for i, name in beside.items() if name in names}
+    return [line for i, line in enumerate(changed) if i not in dropped]
 
 
 def _without_notes(lines: Sequence[_Line]) -> Sequence[_Line]:
