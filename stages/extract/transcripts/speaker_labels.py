@@ -67,6 +67,10 @@ _SENTENCE_ENDS = '.?!…。？！"”»’)]–—-'
 _SEPARATED = re.compile(r"\s?(?:[;|>=]|\.+\s)|\s[-–—]+\s")
 
 
+_FEW = 5
+"""Numbered labels, or others, do not count where less than one in so many is one."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """The labels of a text that name speakers; false if there are none.
@@ -152,10 +156,7 @@ def find_labels(
     """
     found = [found_label(line) for line in lines]
     in_brackets = _are_in_brackets(found)
-    found = [
-        None if one is not None and one.may_be_words and not in_brackets else one for one in found
-    ]
-    labelled = [one for one in found if one is not None and may_count(one)]
+    labelled = _alike([one for one in found if one is not None and may_count(one)], in_brackets)
     alone = {one.label for one in labelled if one.is_alone}
     in_headers = _are_headers(labelled, alone, headers)
     if in_headers:
@@ -260,6 +261,18 @@ def _are_in_brackets(found: Sequence[Found | None]) -> bool:
     within = Counter(one.label for one in found if one and one.may_be_words and may_count(one))
     n_others = sum(one is not None and one.has_colon and not one.is_clock for one in found)
     return sum(n > 1 for n in within.values()) > 1 and within.total() > n_others
+
+
+def _alike(labelled: list[Found], in_brackets: bool) -> list[Found]:
+    """Those in brackets, where these are labels; numbered or not, as most are."""
+    if in_brackets:
+        return [one for one in labelled if one.has_brackets]
+    labelled = [one for one in labelled if not one.may_be_words]
+    n_numbered = sum(one.is_numbered for one in labelled)
+    for is_numbered, n in ((True, n_numbered), (False, len(labelled) - n_numbered)):
+        if _FEW * n < len(labelled):
+            return [one for one in labelled if one.is_numbered != is_numbered]
+    return labelled
 
 
 def _are_headers(labelled: Sequence[Found], alone: set[str], headers: frozenset[str]) -> bool:
