@@ -81,6 +81,8 @@ class Found(NamedTuple):
         Whether label and colon may be the hour of a time.
     is_numbered : bool
         Whether a number of the line stands before it.
+    is_somebody : bool
+        Whether signs stand for a speaker who was not recognised (``??:``).
     """
 
     label: str
@@ -92,6 +94,7 @@ class Found(NamedTuple):
     is_parted: bool = False
     is_clock: bool = False
     is_numbered: bool = False
+    is_somebody: bool = False
 
     @property
     def is_usual(self) -> bool:
@@ -126,8 +129,9 @@ def found_label(line: str) -> Found | None:
     label = bare if _HOLDS_TIME.search(remark) else " ".join((raw + remark).split()).strip("*_ ")
     said = match["said"]
     if not _may_be_label(label, match["outer"] is not None, said):
-        if match["mark"] or _stands_for_somebody(label, match):
-            return Found("", line)
+        is_somebody = _stands_for_somebody(label, match)
+        if match["mark"] or is_somebody:
+            return Found("", line, is_somebody=is_somebody)
         hour = _HOUR.match(line)
         return None if hour is None else Found(hour[1], line, is_clock=True)
     is_clock = match["outer"] is not None and not remark and _is_clock(label, said)
@@ -173,6 +177,12 @@ def may_count(found: Found) -> bool:
     if found.has_colon or found.is_sure:
         return True
     return bool(found.said) and _HAS_LETTER.search(found.label) is not None  # (1) is of a list
+
+
+def opens_bracket(line: str) -> bool:
+    """Whether it begins with a bracket, what is heard aside."""
+    start = _HEARD_ALONE.match(line)
+    return line[start.end() if start else 0 :].lstrip()[:1] in {*"[(<{【［"}
 
 
 def is_diarised(name: str) -> bool:

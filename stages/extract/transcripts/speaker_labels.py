@@ -59,6 +59,7 @@ from hilbert.stages.extract.transcripts.label_forms import (
     may_be_clause,
     may_be_name,
     may_count,
+    opens_bracket,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
@@ -193,14 +194,15 @@ def split_label(line: str, labels: Labels, *, is_kept: bool = False) -> Opening:
         return goes_on
     found = found_label(line)
     if found is None or (found.is_clock and found.label not in labels.names):
-        return goes_on._replace(is_new=not is_kept and _is_separated(line, labels))
+        is_other = labels.in_brackets and opens_bracket(line)
+        return goes_on._replace(is_new=not is_kept and (is_other or _is_separated(line, labels)))
     speaker = None if found.is_clock else labels.speaker(found)
     if found.may_be_words and not labels.in_brackets:
         somebody = labels.words.intersection(found.label.casefold().split())
         return goes_on._replace(is_new=bool(somebody) or "?" in found.label)
     if speaker is not None:
         return Opening(speaker, found.said, is_new=True)
-    return goes_on._replace(is_new=not is_kept or found.is_alone)
+    return goes_on._replace(is_new=not is_kept or found.is_alone or found.is_somebody)
 
 
 def openings(
@@ -258,7 +260,11 @@ def _is_separated(line: str, labels: Labels) -> bool:
 
 
 def _are_in_brackets(found: Sequence[Found | None]) -> bool:
-    within = Counter(one.label for one in found if one and one.may_be_words and may_count(one))
+    within = Counter(
+        one.label
+        for one in found
+        if one and (one.may_be_words or (one.is_sure and not one.has_colon)) and may_count(one)
+    )
     n_others = sum(one is not None and one.has_colon and not one.is_clock for one in found)
     return sum(n > 1 for n in within.values()) > 1 and within.total() > n_others
 
@@ -266,7 +272,9 @@ def _are_in_brackets(found: Sequence[Found | None]) -> bool:
 def _alike(labelled: list[Found], in_brackets: bool) -> list[Found]:
     """Those in brackets, where these are labels; numbered or not, as most are."""
     if in_brackets:
-        return [one for one in labelled if one.has_brackets]
+        labelled = [one for one in labelled if one.has_brackets]
+        sure = [one for one in labelled if one.is_sure]
+        return sure if 2 * len(sure) > len(labelled) else labelled
     labelled = [one for one in labelled if not one.may_be_words]
     n_numbered = sum(one.is_numbered for one in labelled)
     for is_numbered, n in ((True, n_numbered), (False, len(labelled) - n_numbered)):

@@ -46,7 +46,7 @@ _CLOCK = r"(?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,6})?(?! ?[aApP]\.? ?[mM]\b| ?
 _STAMP = rf"(?P<open>[\[(] ?)?(?P<start>{_CLOCK})(?: ?[-–—] ?(?P<end>{_CLOCK}))?(?P<close> ?[\])])?"
 _BEFORE = re.compile(rf"{_STAMP}(?::|(?: ?\|)?(?= |$)|(?<=[\])])) ?(?P<said>.*)")
 _AFTER = re.compile(
-    rf"(?P<name>\w[^:：]{{0,60}}?|\[[^\[\]]{{1,60}}\])(?P<colon>:)?(?: ?[-–—|,])? "
+    rf"(?P<name>[^\s\[\](){{}}:：][^:：]{{0,60}}?|\[[^\[\]]{{1,60}}\])(?P<colon>:)?(?: ?[-–—|,])? "
     rf"{_STAMP}(?P<after>:)?(?: |$)(?P<said>.*)"
 )
 _BRACKETED = rf"(?:\[ ?{_CLOCK} ?\]|\( ?{_CLOCK} ?\))"

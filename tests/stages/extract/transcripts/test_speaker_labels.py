@@ -292,3 +292,22 @@ def test_nobody_is_given_a_line_that_may_begin_with_a_label(lines: list[tuple[st
     for turn in turns:
         if turn.speaker in ("Ann", "Bob"):
             assert "x: " not in turn.text[:3]
+
+
+@pytest.mark.parametrize("other", ["?", "??", "Anne", "Ann 2", ">> Unknown", "P1/P2", "the mother"])
+@pytest.mark.parametrize("layout", ["{0}:\n{1}", "{0} 0:0{2}\n{1}", "{0} (0:0{2}):\n{1}"])
+def test_another_header_than_those_known_is_nobody_s(layout: str, other: str) -> None:
+    names = ["Ann", "Bob", "Ann", other, "Bob", "Ann"]
+    text = "\n\n".join(layout.format(name, f"It was w{i}.", i) for i, name in enumerate(names))
+    found = said(text)
+    assert [who for who, text in found if "w3" in text] in ([None], [other.strip("> ")])
+    assert [who for who, text in found if "w3" not in text] == ["Ann", "Bob", "Ann", "Bob", "Ann"]
+
+
+@pytest.mark.parametrize("other", ["[?]", "[Mother]", "[>> Bob]", "[Ann (laughing)]", "[the man]"])
+@pytest.mark.parametrize("names", [("Ann", "Bob"), ("speaker 0", "speaker 1")])
+def test_other_brackets_where_brackets_are_labels(names: tuple[str, str], other: str) -> None:
+    lines = [f"[{name}] One." for name in names * 2]
+    found = said("\n\n".join([*lines, f"{other} Two.", *lines]))
+    assert [who for who, text in found if "Two." in text] == [None]
+    assert [who for who, text in found if text == "One."] == [*names * 4]
