@@ -44,13 +44,15 @@ _OPENING = re.compile(
 )
 _HEARD_ALONE = re.compile(_HEARD, re.IGNORECASE)
 _NUMBERED = re.compile(rf"(?:{_HEARD}|{_TIME})*{_NUMBER}", re.IGNORECASE)
+_LINE_NUMBER = re.compile(rf"\A\s*{_NUMBER}", re.IGNORECASE)
 _HOLDS_TIME = re.compile(r"\d:\d\d")
 _SIGNS = r",;?!\"，。；！？、"
 _USUAL = re.compile(rf"[^\W\d_][^\s{_SIGNS}]*(?: [^\s{_SIGNS}]+){{0,3}}")
 _DIARISED = re.compile(r"(?:speaker|spkr?)[ _-]?(?:\d{1,4}|[a-z])", re.IGNORECASE)
 _ROLE = re.compile(
-    r"(?:unknown )?speaker|(?:interviewer(?:in)?|participant|respondent|moderator|befragter?)"
-    r"(?: ?\d{1,3})?|(?:fe)?male ?\d{1,3}",
+    r"(?:unknown )?speaker|(?:interviewer(?:in)?|interviewee|participant|respondent|researcher"
+    r"|moderator(?:in)?|facilitator|interpreter|translator|befragter?|teilnehmer(?:in)?"
+    r"|proband(?:in)?)(?: ?\d{1,3})?|(?:fe)?male ?\d{1,3}",
     re.IGNORECASE,
 )
 _HOURS = re.compile(r"(?:.*\W)?\d{1,2}")  # before a colon, and after it:
@@ -177,6 +179,11 @@ def may_count(found: Found) -> bool:
     if found.has_colon or found.is_sure:
         return True
     return bool(found.said) and _HAS_LETTER.search(found.label) is not None  # (1) is of a list
+
+
+def without_number(line: str) -> str:
+    """A line without the number that may stand before it."""
+    return _LINE_NUMBER.sub("", line, count=1)
 
 
 def opens_bracket(line: str) -> bool:

@@ -60,6 +60,7 @@ from hilbert.stages.extract.transcripts.label_forms import (
     may_be_name,
     may_count,
     opens_bracket,
+    without_number,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
@@ -83,11 +84,14 @@ class Labels:
         Whether they stand alone, above what is said.
     in_brackets : bool
         Whether brackets without a colon are labels.
+    is_numbered : bool
+        Whether lines begin with their number.
     """
 
     names: frozenset[str] = frozenset()
     in_headers: bool = False
     in_brackets: bool = False
+    is_numbered: bool = False
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -155,13 +159,15 @@ def find_labels(
     headers : frozenset of str
         Labels that stand above what is said, with a time: they need not repeat.
     """
+    lines = list(lines)
     found = [found_label(line) for line in lines]
+    is_numbered = 10 * sum(without_number(line) != line for line in lines) >= 9 * len(lines)
     in_brackets = _are_in_brackets(found)
     labelled = _alike([one for one in found if one is not None and may_count(one)], in_brackets)
     alone = {one.label for one in labelled if one.is_alone}
     in_headers = _are_headers(labelled, alone, headers)
     if in_headers:
-        labelled = [one for one in labelled if one.label in alone]
+        labelled = [one for one in labelled if one.label in alone or is_role(one.label)]
     spelt = _spelt(labelled)
     counts = Counter(spelt[one.label] for one in labelled)
     usual = {spelt[one.label] for one in labelled if one.is_usual}
@@ -175,11 +181,11 @@ def find_labels(
     plausible = repeated | once | {label for label in headers & set(counts) if may_be_name(label)}
     n_plausible = sum(counts[label] for label in plausible)
     if counts.total() >= 2 and n_plausible and 2 * n_plausible >= n_paragraphs:
-        return Labels(frozenset(plausible) | sure, in_headers, in_brackets)
+        return Labels(frozenset(plausible) | sure, in_headers, in_brackets, is_numbered)
     first = found[0].label if found and found[0] is not None else None
     firm = repeated | {label for label in once if is_role(label)}
     if spelt.get(first or "") in firm and _are_frequent(firm, counts, len(found)):
-        return Labels(frozenset(firm) | sure, in_headers, in_brackets)
+        return Labels(frozenset(firm) | sure, in_headers, in_brackets, is_numbered)
     return Labels(sure, in_headers=False, in_brackets=in_brackets)
 
 
@@ -189,7 +195,7 @@ def split_label(line: str, labels: Labels, *, is_kept: bool = False) -> Opening:
     Without labels, nothing is taken for one, and nobody's turn ends. With `is_kept`, as below a
     label alone, a turn is ended by a label that is known, or another one alone.
     """
-    goes_on = Opening(None, line, is_new=False)
+    goes_on = Opening(None, without_number(line) if labels.is_numbered else line, is_new=False)
     if not labels:
         return goes_on
     found = found_label(line)

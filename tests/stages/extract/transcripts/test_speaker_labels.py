@@ -190,6 +190,19 @@ def test_what_stands_before_all_labels_is_no_part_of_them(before: str) -> None:
     assert said("\n".join(lines)) == [(name, "It is.") for name in "IPIP"]
 
 
+def test_numbers_of_all_lines_are_no_words() -> None:
+    text = "1 I: How is it?\n2 P: Good. I\n3 think so.\n4 I: Oh.\n5 P: 3 years."
+    assert said(text) == [("I", "How is it?"), ("P", "Good. I think so."), ("I", "Oh."),
+                          ("P", "3 years.")]  # fmt: skip
+    assert said("I: Take 5 of it.\nP: The 3 of us.")[1] == ("P", "The 3 of us.")
+    assert said("I: How?\nP: For\n3 years.\nI: Oh.\nP: Yes.")[1] == ("P", "For 3 years.")
+
+
+def test_roles_amid_labels_alone() -> None:
+    text = "Ann:\nOne.\n\nBob:\nTwo.\n\nModerator: Three.\n\nAnn:\nFour.\n\nBob:\nFive."
+    assert [who for who, _ in said(text)] == ["Ann", "Bob", "Moderator", "Ann", "Bob"]
+
+
 def test_numbered_prose_has_no_speakers() -> None:
     text = "1. Problem: it is.\n\n2. Reason: none."
     assert said(text) == [(None, "1. Problem: it is."), (None, "2. Reason: none.")]
