@@ -60,6 +60,9 @@ _MINUTES = re.compile(r"\d\d(?!\d)")
 _STAMP_ENDS = re.compile(rf"\d\d(?:[:.,]\d+)*[\])]?\s*(?:[{_COLONS}]|$)")
 _HOUR = re.compile(r"[\s\[(]*(\d{1,2}):\d\d")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
+_SENTENCE = re.compile(
+    r"(?<!\w)(?!(?:prof|mrs|dipl|ing|mag|hon|rev|sen|gen|col|capt|sgt)\.)\w{3,}[.…] ", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[，。；！？、]|[^\W\d_]{7}")
 
 
@@ -102,7 +105,8 @@ class Found(NamedTuple):
     def is_usual(self) -> bool:
         """Whether it has the form that most labels have."""
         is_parted = self.has_colon and self.is_parted and not self.is_numbered
-        return is_parted and _USUAL.fullmatch(self.label) is not None
+        is_short = _USUAL.fullmatch(self.label) is not None
+        return is_parted and is_short and _SENTENCE.search(self.label) is None
 
     @property
     def is_alone(self) -> bool:
@@ -218,8 +222,13 @@ def looks_like_name(label: str) -> bool:
 
 
 def may_be_name(label: str) -> bool:
-    """Whether it is short, and no word but small ones amid it starts in lower case."""
+    """Whether it is short, and no word but small ones amid it starts in lower case.
+
+    And no sentence ends amid it (``Hi Jane. Question``).
+    """
     is_short = len(label.split()) <= _MOST_WORDS and _is_in_capitals(label)
+    if _SENTENCE.search(label) is not None:
+        return False
     return is_short and not (_has_no_case(label) and re.search(r"[，。；！？、]", label))
 
 

@@ -10,7 +10,7 @@ they are more than the labels with one, or a program for diarisation gave them.
 **Which of these name speakers.** A *usual* label has up to four words, begins with a letter and
 stands before a colon and a blank. A label counts where it repeats, if it is usual or may be a name:
 its first and last word start in no lower case, and those between have at most three letters
-(``del``, ``van der``). One that does not repeat counts if it is usual, looks like a name (no word
+(``del``, ``van der``); no sentence ends amid it. One that does not repeat counts if it is usual, looks like a name (no word
 starts in lower case) and
 
 - is a role, or as programs for diarisation name a speaker (``Participant 2``, ``Speaker 1``), or

@@ -190,6 +190,13 @@ def test_what_stands_before_all_labels_is_no_part_of_them(before: str) -> None:
     assert said("\n".join(lines)) == [(name, "It is.") for name in "IPIP"]
 
 
+@LAYOUTS
+def test_a_label_holds_no_end_of_a_sentence(layout: Layout) -> None:
+    lines = ["Ann: One.", "Hi Ann. Question: two?", "Prof. Smith: Three."] * 2
+    found = said(layout(lines))
+    assert [who for who, _ in found] == ["Ann", None, "Prof. Smith"] * 2
+
+
 def test_numbers_of_all_lines_are_no_words() -> None:
     text = "1 I: How is it?\n2 P: Good. I\n3 think so.\n4 I: Oh.\n5 P: 3 years."
     assert said(text) == [("I", "How is it?"), ("P", "Good. I think so."), ("I", "Oh."),
