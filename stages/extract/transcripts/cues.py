@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.markup import plain_cue
 from hilbert.stages.extract.transcripts.speaker_labels import (
     Opening,
     checked_speaker,
-    find_labels,
     openings,
 )
 from hilbert.stages.extract.transcripts.timing import share_turns, timed_turn

@@ -2,7 +2,7 @@
 
 ``Interviewer:``, ``301:``, ``I:Why?``, ``[SPEAKER_00]:``, ``(speaker 0)``, ``**Ann:**``, and signs
 before it: ``>>``, a dash, a time, with a date or without, the number of a line, what is heard and
-not said. Which of them name speakers is told by `speaker_labels`.
+not said. Which of them name speakers is told by `label_search`.
 """
 
 import re

@@ -7,8 +7,9 @@ have several words; others are left to `untitled_table`.
 import re
 from collections.abc import Sequence
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.markup import plain_label
-from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import split_label
 from hilbert.stages.extract.transcripts.timing import timed_turn
 from hilbert.store.types import Span, Turn
 

@@ -2,8 +2,9 @@
 
 import re
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.label_track import read_label_track
-from hilbert.stages.extract.transcripts.speaker_labels import Labels, find_labels, openings
+from hilbert.stages.extract.transcripts.speaker_labels import Labels, openings
 from hilbert.stages.extract.transcripts.stamped_lines import (
     read_stamped,
     without_columns,

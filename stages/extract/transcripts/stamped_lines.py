@@ -28,9 +28,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import may_be_header
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.speaker_labels import (
     Labels,
-    find_labels,
     openings,
     split_label,
 )
