@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.markup import plain_cue
 from hilbert.stages.extract.transcripts.speaker_labels import (
+    Opening,
     checked_speaker,
-    find_labels,
-    hold_on,
-    split_label,
+    openings,
 )
 from hilbert.stages.extract.transcripts.timing import share_turns, timed_turn
 from hilbert.store.errors import DocumentError
@@ -104,12 +104,16 @@ def parse_cues(text: str) -> list[Turn]:
     cues = _unrolled(cues)
     plain = [line for cue in cues if not _has_voice(cue) for line in _lines(cue)]
     labels = find_labels(plain, n_paragraphs=len(cues))
-    holding = hold_on(labels)
+    opened = openings(plain, labels)
     turns: list[Turn] = []
     speaker: str | None = None
     for cue in cues:
-        utterances = _voices(cue) if _has_voice(cue) else _labelled(cue, labels, speaker)
-        holds = holding and utterances and not _has_voice(cue)
+        if _has_voice(cue):
+            utterances = _voices(cue)
+        else:
+            parts = [part for _, parts in zip(_lines(cue), opened, strict=False) for part in parts]
+            utterances = _labelled(parts, speaker)
+        holds = labels.hold_on and utterances and not _has_voice(cue)
         speaker = utterances[-1].speaker if holds else None
         turns += _turns(cue, utterances)
     return turns
@@ -159,18 +163,17 @@ def _voices(cue: Cue) -> list[Utterance]:
     return [said for said in utterances if said.text]
 
 
-def _labelled(cue: Cue, labels: frozenset[str], speaker: str | None) -> list[Utterance]:
-    """Cut a cue at the lines that begin with a label; `speaker` is who spoke before."""
+def _labelled(parts: list[Opening], speaker: str | None) -> list[Utterance]:
+    """Cut a cue at its labels; `speaker` is who spoke before."""
     utterances: list[Utterance] = []
-    for line in _lines(cue):
-        opening = split_label(line, labels)
-        if opening.is_new:
-            speaker = opening.speaker
-        if utterances and not opening.is_new:
-            text = f"{utterances[-1].text} {line}".strip()
+    for part in parts:
+        if part.is_new:
+            speaker = part.speaker
+        if utterances and not part.is_new:
+            text = f"{utterances[-1].text} {part.said}".strip()
             utterances[-1] = utterances[-1]._replace(text=text)
         else:
-            utterances.append(Utterance(speaker, opening.said))
+            utterances.append(Utterance(speaker, part.said))
     return utterances
 
 

@@ -7,8 +7,9 @@ have several words; others are left to `tables.untitled`.
 import re
 from collections.abc import Sequence
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.markup import plain_label
-from hilbert.stages.extract.transcripts.speaker_labels import find_labels, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import split_label
 from hilbert.stages.extract.transcripts.timing import timed_turn
 from hilbert.store.types import Span, Turn
 
@@ -35,7 +36,8 @@ def read_label_track(lines: Sequence[str]) -> list[Turn] | None:
     n_said = sum(len(text.split()) > 1 for text in texts)
     if len(rows) < max(_FEWEST, len(lines)) or 2 * n_said <= len(rows):
         return None
-    speakers = find_labels([text for text in texts if text], len(texts))
+    said = [text for text in texts if text]
+    speakers = find_labels(said, len(said))
     turns = []
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=1):
         span = Span(*(float(time.replace(",", ".")) for time in row.groups()[:2]))

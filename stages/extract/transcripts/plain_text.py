@@ -2,8 +2,9 @@
 
 import re
 
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.label_track import read_label_track
-from hilbert.stages.extract.transcripts.speaker_labels import find_labels, hold_on, split_label
+from hilbert.stages.extract.transcripts.speaker_labels import Labels, openings
 from hilbert.stages.extract.transcripts.stamped_lines import (
     read_stamped,
     without_columns,
@@ -42,16 +43,16 @@ def _lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.split("\n") if line.strip()]
 
 
-def _labelled_turns(blocks: list[list[str]], labels: frozenset[str]) -> list[Turn]:
+def _labelled_turns(blocks: list[list[str]], labels: Labels) -> list[Turn]:
     said: list[tuple[str | None, list[str]]] = [(None, [])]
-    holding = hold_on(labels)
+    opened = openings([line for block in blocks for line in block], labels)
     for block in blocks:
-        if not holding and any(said[-1][1]):
+        if not labels.hold_on and any(said[-1][1]):
             said.append((None, []))
-        for line in block:
-            opening = split_label(line, labels)
-            if opening.is_new:
-                said.append((opening.speaker, [opening.said]))
-            else:
-                said[-1][1].append(line)
+        for _, parts in zip(block, opened, strict=False):
+            for part in parts:
+                if part.is_new:
+                    said.append((part.speaker, [part.said]))
+                else:
+                    said[-1][1].append(part.said)
     return [Turn(" ".join(texts).strip(), speaker) for speaker, texts in said]

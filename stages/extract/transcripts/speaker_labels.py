@@ -2,24 +2,22 @@
 
 **What may be a label.** Up to eight words, or more in capitals, at the start of a line before a
 colon (``Interviewer:``, ``301:``, ``Jane Doe, PhD:``, ``I:Why?``), or in brackets, with a colon or
-without (``[SPEAKER_00]:``, ``(speaker 0)``); signs before it (``>>``, a dash, a time) are no part
-of it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are none.
+without (``[SPEAKER_00]:``, ``(speaker 0)``); signs before it (``>>``, a dash, a time, the number of
+the line) are no part of it. ``10:30``, ``https:`` and what is heard and not said (``[laughs]``) are
+none. Brackets without a colon are none, either (``[NAME] is older``), unless two of them repeat and
+they are more than the labels with one, or a program for diarisation gave them.
 
-**Which of these name speakers.** One alone proves nothing: "Note: she was late" is prose. A
-*usual* label has up to four words, begins with a letter and stands before a colon and a blank; it
-counts where it repeats or looks like a name (no word starts in lower case). Any other counts where
-it repeats and may be a name: its first and last word start in no lower case, and those between
-have at most three letters (``del``, ``van der``). Labels that count are taken for speakers when
-there are at least two lines with one and either
+**Which of these name speakers** is told by `label_search`; names that programs for diarisation
+give, in brackets, always do. The same label in another case, or with a remark in brackets (``Ann
+(laughing):``), is that speaker.
 
-- they are at least half as many as the paragraphs: all that count; or
-- the text begins with a label, at least two labels repeat, and a tenth of the lines have one of
-  them (long turns broken into lines): those that repeat.
-
-Names that programs for diarisation give, in brackets, are always speakers.
+**Labels alone, with what is said below**: where these are the only ones, what is below is theirs up
+to the next one, or to one that is known; elsewhere the line straight below is.
 
 **How long a label holds**: until the next one; but where there is one alone (``Q:`` and answers
-without any), for its own line, paragraph or cue, unless a program for diarisation gave it.
+without any), for its own line, paragraph or cue, unless a program for diarisation gave it. A label
+that is known ends a turn amid a line, too: behind the end of a sentence, it tells who speaks, else
+nobody is known to; in brackets (``(I: mhm)``), it does so for the words within.
 
 **Everything else that may be a label ends the turn before it.** Where a text has speakers, a line
 that begins with what may be a label, or with a bare mark of a change, and is not taken for one, may
@@ -27,25 +25,86 @@ be by anybody: it and the lines below it, up to the next label, have no speaker,
 stays. A speaker that is not known does no harm, one that is wrong does.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import (
     MAX_LABEL_CHARACTERS,
     MAX_LABEL_WORDS,
+    Found,
     found_label,
     is_diarised,
-    looks_like_name,
     may_be_name,
-    may_count,
+    opens_bracket,
+    without_number,
 )
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Turn
 
+_SENTENCE_ENDS = '.?!…。？！"”»’)]–—-'
+_SEPARATED = re.compile(r"\s?(?:[;|>=]|\.+\s)|\s[-–—]+\s")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a text that name speakers; false if there are none.
+
+    Attributes
+    ----------
+    names : frozenset of str
+    in_headers : bool
+        Whether they stand alone, above what is said.
+    in_brackets : bool
+        Whether brackets without a colon are labels.
+    is_numbered : bool
+        Whether lines begin with their number.
+    """
+
+    names: frozenset[str] = frozenset()
+    in_headers: bool = False
+    in_brackets: bool = False
+    is_numbered: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.names)
+
+    @property
+    def hold_on(self) -> bool:
+        """Whether a label holds until the next one, and not for its own line or cue alone."""
+        return len(self.names) != 1 or all(map(is_diarised, self.names))
+
+    def speaker(self, found: Found) -> str | None:
+        """Whom it names, in any case, with a remark or without."""
+        if found.label in self.names:
+            return found.label
+        by_case = self._by_case
+        return by_case.get(found.label.casefold()) or by_case.get(found.bare.casefold())
+
+    @cached_property
+    def _by_case(self) -> dict[str, str]:
+        return {name.casefold(): name for name in self.names}
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All words of the names, in lower case."""
+        return frozenset(word for name in self._by_case for word in name.split())
+
+    @cached_property
+    def amid(self) -> re.Pattern[str]:
+        """A name before a colon amid a line; with what is said, where both are in brackets."""
+        names = "|".join(map(re.escape, sorted(self.names, key=len, reverse=True)))
+        return re.compile(
+            rf"(?:[(\[]|//)\s?(?P<other>{names})\s?[:：]\s?(?P<within>[^()\[\]/]{{1,200}})(?:[)\]]|//)"
+            rf"|(?<=\s)(?P<name>{names})\s?(?::(?=\s)|：)"
+        )
+
 
 class Opening(NamedTuple):
-    """How a line begins, once the labels of a text are known.
+    """How a line begins, or goes on, once the labels of a text are known.
 
     Attributes
     ----------
@@ -61,55 +120,80 @@ class Opening(NamedTuple):
     is_new: bool
 
 
-def find_labels(
-    lines: Iterable[str], n_paragraphs: int, headers: frozenset[str] = frozenset()
-) -> frozenset[str]:
-    """The labels that name speakers, by the rule above.
+def split_label(line: str, labels: Labels, *, is_kept: bool = False) -> Opening:
+    """Who speaks, where `line` begins with one of `labels`, and what is said.
+
+    Without labels, nothing is taken for one, and nobody's turn ends. With `is_kept`, as below a
+    label alone, a turn is ended by a label that is known, or another one alone.
+    """
+    goes_on = Opening(None, without_number(line) if labels.is_numbered else line, is_new=False)
+    if not labels:
+        return goes_on
+    found = found_label(line)
+    if found is None or (found.is_clock and found.label not in labels.names):
+        is_other = labels.in_brackets and opens_bracket(line)
+        return goes_on._replace(is_new=not is_kept and (is_other or _is_separated(line, labels)))
+    speaker = None if found.is_clock else labels.speaker(found)
+    if found.may_be_words and not labels.in_brackets:
+        somebody = labels.words.intersection(found.label.casefold().split())
+        return goes_on._replace(is_new=bool(somebody) or "?" in found.label)
+    if speaker is not None:
+        return Opening(speaker, found.said, is_new=True)
+    return goes_on._replace(is_new=not is_kept or found.is_alone or found.is_somebody)
+
+
+def openings(
+    lines: Sequence[str], labels: Labels, on_their_own: Container[int] = ()
+) -> Iterator[list[Opening]]:
+    """How each line begins, and goes on where labels stand amid it.
 
     Parameters
     ----------
-    lines : iterable of str
-        Without blank ones.
-    n_paragraphs : int
-        Into how many blocks (or cues) they fall.
-    headers : frozenset of str
-        Labels that stand above what is said, with a time: they need not repeat.
+    lines : sequence of str
+    labels : Labels
+    on_their_own : container of int
+        Which lines are not kept by a label alone above them.
     """
-    found = [found_label(line) for line in lines]
-    labelled = [one for one in found if one is not None and may_count(one)]
-    counts = Counter(one.label for one in labelled)
-    usual = {one.label for one in labelled if one.is_usual}
-    sure = frozenset(one.label for one in labelled if one.is_sure)
-    repeated = {
-        label for label, n in counts.items() if n > 1 and (label in usual or may_be_name(label))
-    }
-    once = {label for label in usual if looks_like_name(label)}
-    plausible = repeated | once | {label for label in headers if may_be_name(label)}
-    n_plausible = sum(counts[label] for label in plausible)
-    if counts.total() >= 2 and n_plausible and 2 * n_plausible >= n_paragraphs:
-        return frozenset(plausible) | sure
-    first = found[0].label if found and found[0] is not None else None
-    if first in repeated and _are_frequent(repeated, counts, len(found)):
-        return frozenset(repeated) | sure
-    return sure
+    speaker: str | None = None
+    is_below = is_headed = False
+    for i, line in enumerate(lines):
+        is_kept = is_below or (is_headed and labels.in_headers)
+        first = split_label(line, labels, is_kept=is_kept and i not in on_their_own)
+        if first.is_new:
+            speaker = first.speaker
+        is_below = first.speaker is not None and not first.said
+        is_headed = is_below or (is_headed and not first.is_new)
+        parts = list(_cut(first, speaker, labels)) if labels else [first]
+        if len(parts) > 1:
+            speaker, is_headed = parts[-1].speaker, False
+        yield parts
 
 
-def hold_on(labels: frozenset[str]) -> bool:
-    """Whether a label holds until the next one, and not for its own line or cue alone."""
-    return len(labels) != 1 or all(map(is_diarised, labels))
+def _cut(opening: Opening, speaker: str | None, labels: Labels) -> Iterator[Opening]:
+    """An opening, cut where labels that are known stand amid the line."""
+    part, at = opening, 0
+    for match in labels.amid.finditer(opening.said):
+        before = opening.said[max(at, match.start() - 2) : match.start()].strip()
+        if match["other"] is not None:
+            yield part._replace(said=opening.said[at : match.start()].strip())
+            yield Opening(match["other"], match["within"].strip(), is_new=True)
+            part, at = Opening(speaker, "", is_new=True), match.end()
+            continue
+        is_sure = not before or before[-1] in _SENTENCE_ENDS
+        if not is_sure and speaker is None:
+            continue
+        yield part._replace(said=opening.said[at : match.start()].strip())
+        speaker = match["name"] if is_sure else None
+        part, at = Opening(speaker, "", is_new=True), match.end() if is_sure else match.start()
+    yield part._replace(said=opening.said[at:].strip() if at else opening.said)
 
 
-def split_label(line: str, labels: frozenset[str]) -> Opening:
-    """Who speaks, where `line` begins with one of `labels`, and what is said.
-
-    Without labels, nothing is taken for one, and nobody's turn ends.
-    """
-    found = found_label(line) if labels else None
-    if found is None or (found.is_clock and found.label not in labels):
-        return Opening(None, line, is_new=False)
-    if found.label in labels and not found.is_clock:
-        return Opening(found.label, found.said, is_new=True)
-    return Opening(None, line, is_new=True)
+def _is_separated(line: str, labels: Labels) -> bool:
+    """Whether a name that is known stands before another sign than a colon (``Ann; Well``)."""
+    for name in labels.names:
+        if len(name) > 1 and line[: len(name)].casefold() == name.casefold():
+            return _SEPARATED.match(line, len(name)) is not None
+    return False
 
 
 def n_doubtful(turns: Sequence[Turn]) -> int:
@@ -150,7 +234,3 @@ def checked_speaker(name: str, where: str) -> str | None:
             f"{MAX_LABEL_CHARACTERS} characters"
         )
     return name or None
-
-
-def _are_frequent(repeated: set[str], counts: Counter[str], n_lines: int) -> bool:
-    return len(repeated) >= 2 and 10 * sum(counts[label] for label in repeated) >= n_lines

@@ -1,13 +1,14 @@
 """Read the stamps that exports of plain text put at a turn: when it starts, and who speaks.
 
-Six layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
+Seven layouts, where a stamp is ``[00:00:01]``, ``(0:01)``, ``00:01.5`` or ``[0:01 - 0:04]``:
 
 - ``[00:00:01] Interviewer: text``; in brackets, it may stand without a label, or alone;
 - ``Interviewer [00:00:01]: text`` and ``Interviewer: [00:00:01] text``;
 - ``Interviewer 00:01`` or ``Interviewer (00:01):`` with the text below (Otter, Rev);
 - ``[Interviewer] 00:00:01``, the same (Zoom);
 - ``[00:00:01] Interviewer`` with the text below (Trint, Happy Scribe);
-- ``Interviewer   00:00:01   text`` with tabs or several blanks between (Rev); or the stamp first.
+- ``Interviewer   00:00:01   text`` with tabs or several blanks between (Rev); or the stamp first;
+- the stamp on a line of its own, the name on the next one or the one before, the text below.
 
 The rule. Labels are told by that of `speaker_labels`, once the stamps are off. A line is *stamped*
 if it has a stamp and such a label, or a stamp in brackets at its start, or nothing but a stamp,
@@ -27,9 +28,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from hilbert.stages.extract.transcripts.label_forms import may_be_header
+from hilbert.stages.extract.transcripts.label_search import find_labels
 from hilbert.stages.extract.transcripts.speaker_labels import (
-    find_labels,
-    hold_on,
+    Labels,
+    openings,
     split_label,
 )
 from hilbert.stages.extract.transcripts.timing import (
@@ -40,11 +42,11 @@ from hilbert.stages.extract.transcripts.timing import (
 )
 from hilbert.store.types import Seconds, Span, Turn
 
-_CLOCK = r"(?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,6})?"
+_CLOCK = r"(?:\d{1,2}:)?\d{1,3}:[0-5]\d(?:[.,]\d{1,6})?(?! ?[aApP]\.? ?[mM]\b| ?min\b)"
 _STAMP = rf"(?P<open>[\[(] ?)?(?P<start>{_CLOCK})(?: ?[-–—] ?(?P<end>{_CLOCK}))?(?P<close> ?[\])])?"
 _BEFORE = re.compile(rf"{_STAMP}(?::|(?: ?\|)?(?= |$)|(?<=[\])])) ?(?P<said>.*)")
 _AFTER = re.compile(
-    rf"(?P<name>\w[^:：]{{0,60}}?|\[[^\[\]]{{1,60}}\])(?P<colon>:)?(?: ?[-–—|,])? "
+    rf"(?P<name>[^\s\[\](){{}}:：][^:：]{{0,60}}?|\[[^\[\]]{{1,60}}\])(?P<colon>:)?(?: ?[-–—|,])? "
     rf"{_STAMP}(?P<after>:)?(?: |$)(?P<said>.*)"
 )
 _BRACKETED = rf"(?:\[ ?{_CLOCK} ?\]|\( ?{_CLOCK} ?\))"
@@ -162,7 +164,7 @@ def _without_stamp(line: str, where: str) -> _Line:
 
 def _headed(lines: Sequence[_Line]) -> list[_Line]:
     """The lines, those sure that ascend alone, and those behind whose stamps names stand."""
-    lines = _alone(lines)
+    lines = _apart(_apart(_alone(lines), 1), -1)
     n_stamps = sum(line.is_before for line in lines)
     above = [
         (_name(line), below.text)
@@ -201,6 +203,32 @@ def _alone(lines: Sequence[_Line]) -> list[_Line]:
     ]
 
 
+def _apart(lines: Sequence[_Line], step: int) -> Sequence[_Line]:
+    """The lines; those of a stamp alone with the name beside them, where most have and some repeat.
+
+    `step` is 1 for names below the stamps, -1 for those above.
+    """
+    stamps = [i for i, line in enumerate(lines) if line.is_sure and not line.text]
+    stops = [*stamps[1:], len(lines) + (step < 0)]
+    beside = {
+        i: lines[i + step].text.rstrip(": ")
+        for i, stop in zip(stamps, stops, strict=False)
+        if i + step >= 0 and stop - i > 2 and lines[i + step].start_s is None
+    }
+    names = Counter(name for name in beside.values() if may_be_header(name))
+    if 2 * names.total() <= len(stamps) or not any(n > 1 for n in names.values()):
+        return lines
+    changed = list(lines)
+    for i in stamps:
+        if beside.get(i) in names:
+            changed[i] = lines[i]._replace(text=f"{beside[i]}:", is_header=True)
+        else:
+            for at in {i, max(i + min(step, 0), 0)}:
+                changed[at] = changed[at]._replace(ends=True)
+    dropped = {i + step for i, name in beside.items() if name in names}
+    return [line for i, line in enumerate(changed) if i not in dropped]
+
+
 def _without_notes(lines: Sequence[_Line]) -> Sequence[_Line]:
     """The lines from the first stamp on, where what is above is Otter's summary."""
     first = next(i for i, line in enumerate(lines) if line.start_s is not None)
@@ -214,7 +242,7 @@ def _stamped(
     return _Line(where, text, clock_seconds(match["start"]), end_s, is_sure, raw)
 
 
-def _checked(line: _Line, labels: frozenset[str]) -> _Line:
+def _checked(line: _Line, labels: Labels) -> _Line:
     """The line as it was, where its stamp is none after all."""
     if line.start_s is None or line.is_sure:
         return line
@@ -224,18 +252,20 @@ def _checked(line: _Line, labels: frozenset[str]) -> _Line:
     return _Line(line.where, line.raw, ends=opening.is_new or line.ends)
 
 
-def _said(lines: Sequence[_Line], labels: frozenset[str]) -> list[_Said]:
+def _said(lines: Sequence[_Line], labels: Labels) -> list[_Said]:
     said = [_Said(_Line("", ""), None, [])]
-    holding = hold_on(labels)
-    for line in lines:
-        opening = split_label(line.text, labels)
-        ends = line.ends or opening.is_new
+    stamped = {i for i, line in enumerate(lines) if line.start_s is not None}
+    opened = openings([line.text for line in lines], labels, on_their_own=stamped)
+    for line, (first, *others) in zip(lines, opened, strict=True):
+        ends = line.ends or first.is_new
         if not ends and line.start_s is None:
-            said[-1].texts.append(line.text)
+            said[-1].texts.append(first.said)
         else:
-            speaker = opening.speaker if ends or not holding else said[-1].speaker
-            text = opening.said if labels else _DASH.sub("", opening.said)
+            speaker = first.speaker if ends or not labels.hold_on else said[-1].speaker
+            text = first.said if labels else _DASH.sub("", first.said)
             said.append(_Said(line, speaker, [text]))
+        unstamped = _Line(line.where, line.text)
+        said += [_Said(unstamped, part.speaker, [part.said]) for part in others]
     return said
 
 

@@ -63,6 +63,10 @@ def _clock(at_s: float) -> str:
         "{name}\t{s}\t{text}\n\n",
         "00:{s}\t{name}\t{text}\n",
         "[{s}] - {name}: {text}\n",
+        "{s}\n{name}\n{text}\n\n",
+        "[00:{s}]\n{name}\n\n{text}\n\n",
+        "{name}\n{s}\n{text}\n\n",
+        "{name}\n[{s}]\n{text}\n\n",
     ],
 )
 def test_layouts(layout: str) -> None:
@@ -132,6 +136,18 @@ def test_names_behind_stamps_and_one_that_is_none() -> None:
     assert [turn.speaker for turn in turns(twice)] == ["Interviewer", "Participant"]
     broken = "[0:01] Yes we\nwent there.\n[0:04] We did\nnot stay.\n"
     assert [turn.text for turn in turns(broken)] == ["Yes we went there.", "We did not stay."]
+
+
+@pytest.mark.parametrize("layout", ["{s}\n{name}\n{text}\n\n", "{name}\n{s}\n{text}\n\n"])
+def test_a_stamp_on_its_own_with_what_is_no_name(layout: str) -> None:
+    text = written(layout).replace("Speaker 2", "the man, far off")
+    assert [turn.speaker for turn in turns(text)][:1] == ["Interviewer"]
+    assert all("far off" not in turn.text or turn.speaker is None for turn in turns(text))
+    assert "Good, thanks." in " ".join(t.text for t in turns(text) if t.speaker is None)
+    captions = "0:00\nYes\n0:02\nNo\n0:04\nYes\n0:06\nNo\n"
+    assert [(turn.speaker, turn.text) for turn in turns(captions)] == [
+        (None, "Yes"), (None, "No"), (None, "Yes"), (None, "No"),
+    ]  # fmt: skip
 
 
 def test_stamps_alone_as_youtube_shows_them() -> None:

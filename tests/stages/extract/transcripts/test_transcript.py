@@ -66,12 +66,15 @@ class TestCues:
         )
 
     def test_labels(self) -> None:
-        text = vtt("ANN: Hello.", "And more.", ">> BOB: Yes.\nANN: No.", "<v Cid>Note: well.")
+        text = vtt(
+            "ANN: Hello.", "And more.", ">> BOB: Yes.\nANN: No.", "BOB: O.", "<v Cid>Note: well."
+        )
         assert said(text) == [
             ("ANN", "Hello."),
             ("ANN", "And more."),
             ("BOB", "Yes."),
             ("ANN", "No."),
+            ("BOB", "O."),
             ("Cid", "Note: well."),
         ]
 
@@ -382,20 +385,23 @@ class TestPlainText:
 
     def test_names(self) -> None:
         text = "Interview 3\n\nDr. Smith-Lee: Hello.\n\nSpeaker 1 (F): Hi.\n\nJosé： Bye."
+        text += "".join(f"\n\n{name}: Oh." for name in ("Dr. Smith-Lee", "Speaker 1 (F)", "José"))
         assert said(text) == [
             (None, "Interview 3"),
             ("Dr. Smith-Lee", "Hello."),
             ("Speaker 1 (F)", "Hi."),
             ("José", "Bye."),
+            *((name, "Oh.") for name in ("Dr. Smith-Lee", "Speaker 1 (F)", "José")),
         ]
 
     def test_lower_case_labels_have_to_repeat(self) -> None:
-        text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye."
+        text = "the nurse: Yes.\nDoctor: No.\nand I said: no.\nthe nurse: Bye.\nDoctor: Bye."
         assert said(text) == [
             ("the nurse", "Yes."),
             ("Doctor", "No."),
             (None, "and I said: no."),
             ("the nurse", "Bye."),
+            ("Doctor", "Bye."),
         ]
 
     def test_long_turns_broken_into_lines(self) -> None:
