@@ -20,10 +20,12 @@ from hilbert.stages.fit.baselines import make_baselines
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.crossval import CrossValidated, HilbertModel, cross_validate
 from hilbert.stages.fit.dataset import DocumentSet
+from hilbert.stages.fit.mapped import mapped
 from hilbert.stages.fit.splits import SplitConfig, make_folds
 from hilbert.store.types import Features
 
-WIDTH = 768
+WIDTHS = {"audio": 768, "text": 384}
+"""Those of the default encoders: mean and deviation of Whisper tiny.en's frames, MiniLM."""
 LABELS = (0, 0, 0, 0, 1, 1, 2)
 """Classes of the documents, in turn: as uneven as those of a corpus."""
 
@@ -72,9 +74,9 @@ def make_documents(n_documents: int, n_segments: int) -> DocumentSet:
     rng = np.random.default_rng(0)
     labels = np.array([LABELS[i % len(LABELS)] for i in range(n_documents)])
 
-    def stream(i: int) -> Features:
+    def features(i: int, width: int) -> Features:
         n = int(rng.integers(n_segments // 2, n_segments * 3 // 2 + 1))
-        x = rng.standard_normal((n, WIDTH), np.float32)
+        x = rng.standard_normal((n, width), np.float32)
         x[:, 0] += 0.3 * labels[i]
         start = 3.0 * np.arange(n)
         return Features(x.astype(np.float16), np.stack([start, start + 2.5], 1))
@@ -84,8 +86,7 @@ def make_documents(n_documents: int, n_segments: int) -> DocumentSet:
         groups=tuple(f"g{i // 2:05d}" for i in range(n_documents)),
         labels=labels,
         classes=("a", "b", "c"),
-        audio=tuple(stream(i) for i in range(n_documents)),
-        text=tuple(stream(i) for i in range(n_documents)),
+        **{m: mapped(features(i, w) for i in range(n_documents)) for m, w in WIDTHS.items()},
     )
 
 

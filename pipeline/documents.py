@@ -13,6 +13,7 @@ from hilbert.pipeline.speakers import SpeakerChoice
 from hilbert.stages.fit.cells import read_target
 from hilbert.stages.fit.config import TargetConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.stages.fit.mapped import mapped
 from hilbert.stages.fit.targets import Question
 from hilbert.store.errors import FitError
 from hilbert.store.feature_store import FeatureStore
@@ -143,12 +144,12 @@ def load_features(
     """The documents with their features under `encoders`, read from the store.
 
     Only the segments of the chosen speakers come in; everything after this, baselines
-    included, knows no others.
+    included, knows no others. They lie in a mapped file, read-only.
     """
     return replace(
         documents,
-        audio=tuple(_stream(store, row, encoders, "audio", speakers) for row in rows),
-        text=tuple(_stream(store, row, encoders, "text", speakers) for row in rows),
+        audio=mapped(_stream(store, row, encoders, "audio", speakers) for row in rows),
+        text=mapped(_stream(store, row, encoders, "text", speakers) for row in rows),
     )
 
 

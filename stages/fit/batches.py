@@ -12,7 +12,7 @@ from hilbert.stages.fit.dataset import DocumentSet, Widths, is_present
 from hilbert.store.types import Features
 
 Index = NDArray[np.int64]
-MAX_CELLS = 4_000_000
+MAX_CELLS = 1_000_000
 """Pairs of audio and text segments in a batch, which bounds the memory of cross-attention."""
 
 

@@ -222,7 +222,9 @@ def statistics(documents: DocumentSet, modalities: Sequence[Modality], widths: W
 
 def standardised(x: Matrix, mean: Matrix, scale: Matrix) -> Matrix:
     """Standardised statistics; what is missing becomes the mean, which is 0."""
-    return np.nan_to_num((x - mean) / scale)
+    z = x - mean
+    z /= scale
+    return np.nan_to_num(z, copy=False)
 
 
 def log_softmax(scores: Matrix) -> Matrix:

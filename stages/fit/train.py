@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.dataset import MISSING, DocumentSet
+from hilbert.stages.fit.heap import trim_heap
 from hilbert.stages.fit.loop import make_task, run_phases
 from hilbert.stages.fit.mixing import Mixing, even_mixing, fit_mixing
 from hilbert.stages.fit.model import Hilbert
@@ -74,11 +75,13 @@ def train_hilbert(
             network, losses = _train_one(documents, fitted, config, (seed, member))
             networks.append(network)
             curves.append(losses)
+            trim_heap()
             unseen.add(network, held, config)
             if progress is not None:
                 progress(member + 1, n_averaged)
         peaks = config.model.peaks
         expert, said = fit_linears(documents, train, seed, peaks) if config.linear else (None, None)
+        trim_heap()
         mixing, inner = mix_all(documents, unseen.said(), expert, said, _mix)
     return TrainedModel(
         tuple(networks), documents.targets, config, tuple(curves), expert, mixing, inner

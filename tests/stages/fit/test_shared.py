@@ -2,6 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from hilbert.stages.fit.mapped import mapped
 from hilbert.stages.fit.shared import Shared, receive, share
 from support.synthetic import make_documents
 
@@ -53,5 +55,19 @@ def test_what_is_written_stays_where_it_was_written() -> None:
         one, other = receive(shared), receive(shared)
         one.labels[:] = 0
         assert np.array_equal(other.labels, documents.labels)
-    assert not shared.arrays.exists()
+    assert not any(span.file.exists() for span in shared.spans)
     assert np.array_equal(other.audio[0].x, documents.audio[0].x)
+
+
+def test_what_lies_in_a_mapped_file_is_not_written_again() -> None:
+    documents = make_documents(4)
+    stream = mapped(documents.audio)
+    with share(replace(documents, audio=stream)) as shared:
+        found = receive(shared)
+        files = [span.file for span in shared.spans]
+    assert len(set(files)) == 2
+    (held,) = {file for file in files if file.exists()}
+    assert files.count(held) == 2 * len(stream)
+    for one, other in zip(found.audio, documents.audio, strict=True):
+        assert np.array_equal(one.x, other.x)
+        assert np.array_equal(one.times, other.times, equal_nan=True)
