@@ -166,10 +166,9 @@ def _of_target(
     voices: Mapping[str, tuple[str, int, int]],
 ) -> dict[str, Any]:
     """What the models of an audit make of one target, beside those of the fit."""
-    both = {**own.metrics, **scored.metrics}
-    draws = {**own.draws, **scored.draws} or None
-    differences = {n: compare(both, own.folds, "hilbert", n, draws) for n in scored.metrics}
-    said = put_in_words(own.metrics["hilbert"], scored.metrics, differences, chances, voices)
+    hilbert = own.metrics["hilbert"]
+    differences = {name: compare(hilbert, m, own.folds) for name, m in scored.metrics.items()}
+    said = put_in_words(hilbert, scored.metrics, differences, chances, voices)
     return {
         "findings": said.findings,
         "notes": said.notes,

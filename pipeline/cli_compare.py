@@ -10,7 +10,7 @@ import click
 from hilbert.pipeline import cli_common as common
 
 if TYPE_CHECKING:
-    from hilbert.pipeline.compare_runs import Comparison, Comparisons
+    from hilbert.pipeline.compare_runs import Comparison, Comparisons, Scored
     from hilbert.stages.fit.compare import Difference
 
 
@@ -22,7 +22,8 @@ def command(runs: tuple[Path, ...], model: str, as_json: bool) -> None:
     """Compare runs that were evaluated on the same folds with the first of them.
 
     Differences are those of the macro AUC, fold by fold, with the interval of the corrected
-    resampled t-test; of each target that all runs predict.
+    resampled t-test, or of a paired bootstrap over groups where folds do not tell it; of each
+    target that all runs predict.
     """
     from hilbert.pipeline.compare_runs import compare_runs
 
@@ -46,12 +47,16 @@ def _target_as_json(found: "Comparison") -> dict[str, Any]:
     first, *others = found.models
     return {
         "target": found.target,
-        "reference": asdict(first),
+        "reference": _model_as_json(first),
         "others": [
-            {**asdict(model), "difference": asdict(difference)}
+            {**_model_as_json(model), "difference": asdict(difference)}
             for model, difference in zip(others, found.differences, strict=True)
         ],
     }
+
+
+def _model_as_json(model: "Scored") -> dict[str, Any]:
+    return {name: value for name, value in asdict(model).items() if name != "auc_draws"}
 
 
 def echo_comparison(found: "Comparisons") -> None:
@@ -80,12 +85,7 @@ def _echo_target(found: "Comparison") -> None:
 
 def _interval(difference: "Difference") -> str:
     if math.isnan(difference.low):
-        from hilbert.stages.fit.compare import FEWEST_FOLDS
-
-        return (
-            f"without an interval, which takes {FEWEST_FOLDS} folds or more that are scored one"
-            " by one"
-        )
+        return "without an interval, as too few folds test two classes"
     low, high, p = difference.low, difference.high, difference.p_value
     return f"[{low:+.3f}, {high:+.3f}]  p = {p:.2g}"
 

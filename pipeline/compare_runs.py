@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from hilbert.pipeline.run_directory import (
     read_json,
     read_run,
 )
-from hilbert.stages.fit.compare import Difference, corrected_t_test
+from hilbert.stages.fit.compare import Difference, compare
 from hilbert.stages.fit.splits import Fold
 from hilbert.store.errors import HilbertError
 
@@ -33,12 +33,21 @@ class Scored:
     auc_macro_ci : sequence of two (float or None)
     auc_folds : sequence of (float or None)
         None where undefined.
+    auc_draws : sequence of (float or None), optional
+        Where differences are judged by resamples of the groups; see `Metrics`.
     """
 
     name: str
     auc_macro: float | None
     auc_macro_ci: Sequence[float | None]
     auc_folds: Sequence[float | None]
+    auc_draws: Sequence[float | None] | None = None
+
+    @classmethod
+    def read(cls, name: str, scores: Mapping[str, Any]) -> "Scored":
+        """A model from its scores in a file."""
+        found: dict[str, Any] = {one.name: scores.get(one.name) for one in fields(cls)}
+        return cls(**{**found, "name": name})
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ class _Run(NamedTuple):
     name: str
     summary: Mapping[str, Any]
     cells: Mapping[str, Cells]
+    groups: Mapping[str, str]
 
 
 def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparisons:
@@ -102,7 +112,7 @@ def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparisons:
     ------
     HilbertError
         If there are fewer than two runs, one is damaged or lacks the model, no target is one of
-        all runs, or they were not evaluated on the same labels and folds.
+        all runs, or they were not evaluated on the same labels, groups and folds.
     """
     if len(runs) < 2:
         raise HilbertError("name two runs or more, the one to compare the others with first")
@@ -134,12 +144,8 @@ def compare_models(target: str, models: Sequence[Scored], folds: Sequence[Fold])
     folds : sequence of Fold
         Those that test documents with a label of the target.
     """
-    if len(models[0].auc_folds) < len(folds):  # all folds of a repeat were ranked together
-        folds = folds[: len(models[0].auc_folds)]
-    differences = (
-        corrected_t_test(other.auc_folds, models[0].auc_folds, folds) for other in models[1:]
-    )
-    return Comparison(target, tuple(models), tuple(differences))
+    first, *others = models
+    return Comparison(target, tuple(models), tuple(compare(o, first, folds) for o in others))
 
 
 def _compare(runs: Sequence[_Run], target: str, model: str) -> Comparison:
@@ -148,11 +154,12 @@ def _compare(runs: Sequence[_Run], target: str, model: str) -> Comparison:
 
 
 def _check_alike(first: _Run, other: _Run, targets: Sequence[str]) -> None:
-    """Refuse runs that were not evaluated on the same folds and labels of these targets."""
+    """Refuse runs that were not evaluated on the same folds, groups and labels of these targets."""
     same_folds = other.summary["folds_digest"] == first.summary["folds_digest"]
-    if same_folds and all(other.cells[name] == first.cells[name] for name in targets):
+    same_labels = all(other.cells[name] == first.cells[name] for name in targets)
+    if same_folds and same_labels and other.groups == first.groups:
         return
-    what = "labels" if same_folds else "folds"
+    what = "folds" if not same_folds else "groups" if same_labels else "labels"
     raise HilbertError(
         f"{first.name} and {other.name} were not evaluated on the same {what}; fit both from one"
         " generation of the store with the same --folds, --repeats and --seed, and the same"
@@ -175,10 +182,11 @@ def _read(place: Path, name: str) -> _Run:
             document: dict(zip(targets, (row["label"], *row.get("further", ())), strict=True))
             for document, row in documents.items()
         }
+        groups = {document: str(row["group"]) for document, row in documents.items()}
     except (KeyError, AttributeError, TypeError, ValueError):
         raise HilbertError(damaged(place.name, INPUTS_FILE)) from None
     cells = {target: {name: row[target] for name, row in rows.items()} for target in targets}
-    return _Run(place, name, summary, cells)
+    return _Run(place, name, summary, cells, groups)
 
 
 def _scored(run: _Run, target: str, model: str) -> Scored:
@@ -190,7 +198,7 @@ def _scored(run: _Run, target: str, model: str) -> Scored:
         known = ", ".join(found)
         raise HilbertError(f"the run {run.name} has no model {model}; it has: {known}")
     scores = found[model]
-    return Scored(run.name, scores["auc_macro"], scores["auc_macro_ci"], scores["auc_folds"])
+    return Scored.read(run.name, scores)
 
 
 def _folds(run: _Run, cells: Cells) -> list[Fold]:

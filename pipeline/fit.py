@@ -151,6 +151,7 @@ def _fit(
             },
             lost,
             told,
+            one.calibration,
         )
         for one, lost, told in zip(scored, costs, audited, strict=True)
     )

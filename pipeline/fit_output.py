@@ -27,6 +27,7 @@ def as_json(run_dir: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "subgroups",
         "audit",
         "withheld",
+        "calibration",
     )
     for name in late:
         found[name] = summary.get(name)  # which runs of before did not have

@@ -52,7 +52,7 @@ def details(run: Mapping[str, Any]) -> Iterator[str]:
             " class."
         )
     if own.get("ece_band"):
-        yield calibration(own)
+        yield calibration(own, run.get("calibration"))
     if points := own.get("operating_points"):
         shares = {k: own["prevalence_class"].get(k) or 1.0 for k in points}
         rarest = min(shares, key=lambda name: shares[name])
@@ -65,14 +65,21 @@ def details(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"Audit: {note}"
 
 
-def calibration(scores: Mapping[str, Any]) -> str:
-    """Whether a calibration error is more than chance."""
+def calibration(scores: Mapping[str, Any], change: Mapping[str, Any] | None) -> str:
+    """Whether a calibration error is more than chance, and what calibration brought."""
     (low, high), error = scores["ece_band"], scores["ece"]
     where = "below" if error < low else "above" if error > high else "inside"
     return (
         f"Calibration error of HILBERT {error:.3f}, {where} the band {low:.3f} to {high:.3f} that"
-        f" its own probabilities would give if they were true; Brier score {scores['brier']:.3f}."
+        f" its own probabilities would give if they were true; Brier score {scores['brier']:.3f}"
+        + (f", uncalibrated {_uncalibrated(change)}." if change else ".")
     )
+
+
+def _uncalibrated(change: Mapping[str, Any]) -> str:
+    apart = _signed(change["difference"])
+    interval = f"95 % interval {_signed(change['low'])} to {_signed(change['high'])}"
+    return f"{change['uncalibrated']:.3f} (difference {apart}, {interval})"
 
 
 def operating_point(name: str, rule: str, point: Mapping[str, Any]) -> str:
@@ -89,7 +96,7 @@ def withheld(modality: str, cost: Mapping[str, Any]) -> str:
     """One line on what is lost where a modality is missing."""
     low, high = cost["interval"]
     spread = "undefined" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
-    lost = "undefined" if cost["difference"] is None else f"{cost['difference']:+.3f}"
+    lost = _signed(cost["difference"])
     return (
         f"With {modality} withheld from the {cost['documents']} test documents that have both:"
         f" macro AUC {_with_interval(cost, 'auc_macro')}, with both {_number(cost['complete'])};"
@@ -123,9 +130,8 @@ def difference(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """A row of a table: the models, their difference, its interval, its p-value."""
     low, high, p = found["low"], found["high"], found["p_value"]
     interval = "undefined" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
-    mean = "undefined" if found["mean"] is None else f"{found['mean']:+.3f}"
     names = f"{found['a']} minus {found['b']}"
-    return names, mean, interval, "undefined" if p is None else f"{p:.2g}"
+    return names, _signed(found["mean"]), interval, "undefined" if p is None else f"{p:.2g}"
 
 
 def classes(run: Mapping[str, Any]) -> str:
@@ -146,6 +152,10 @@ def classes(run: Mapping[str, Any]) -> str:
 def _with_interval(scores: Mapping[str, Any], name: str) -> str:
     low, high = scores[f"{name}_ci"]
     return f"{_number(scores[name])} [{_number(low)}, {_number(high)}]"
+
+
+def _signed(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:+.3f}"
 
 
 def _number(value: float | None) -> str:

@@ -105,7 +105,7 @@ def compare_variants(
         tuple(
             compare_models(
                 asked.target.name,
-                [_scored(name, scores[asked.target.name]) for name, scores in kept.items()],
+                [Scored.read(name, scores[asked.target.name]) for name, scores in kept.items()],
                 labelled_folds(asked, folds),
             )
             for asked in plan.documents.asked
@@ -174,10 +174,6 @@ def _kept(variant: Variant, folder: Path, plan: FitPlan) -> Mapping[str, Any] | 
         found = by_target(read_json(plan.run_dir / "metrics.json"), targets)
         return {name: models["hilbert"] for name, models in found.items()}
     return None
-
-
-def _scored(name: str, scores: Mapping[str, Any]) -> Scored:
-    return Scored(name, scores["auc_macro"], scores["auc_macro_ci"], scores["auc_folds"])
 
 
 def _place(folder: Path, variant: Variant) -> Path:

@@ -35,6 +35,7 @@ from hilbert.pipeline.run_directory import (
     write_json,
 )
 from hilbert.pipeline.scoring import in_full, in_short
+from hilbert.stages.fit.brier import BrierChange
 from hilbert.stages.fit.cells import cell_of
 from hilbert.stages.fit.compare import Verdict
 from hilbert.stages.fit.crossval import CrossValidated
@@ -64,6 +65,7 @@ class Outcome:
         What it costs to predict from one modality; see `withheld_as_json`.
     audit : mapping, optional
         See `audit_as_json`.
+    calibration : BrierChange, optional
     """
 
     asked: Asked
@@ -73,6 +75,7 @@ class Outcome:
     subgroups: Mapping[str, Any] = field(default_factory=dict)
     withheld: Mapping[str, Any] | None = None
     audit: Mapping[str, Any] | None = None
+    calibration: BrierChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "subgroups": outcome.subgroups,
         "withheld": outcome.withheld,
         "audit": outcome.audit,
+        "calibration": outcome.calibration and outcome.calibration._asdict(),
     }
 
 

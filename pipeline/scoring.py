@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilbert.stages.fit.compare import Verdict, differences, judge, needs_draws
-from hilbert.stages.fit.crossval import CrossValidated
+from hilbert.stages.fit.brier import BrierChange, brier_change
+from hilbert.stages.fit.compare import Verdict, differences, judge
+from hilbert.stages.fit.crossval import CrossValidated, Probabilities
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.intervals import auc_draws, group_weights
-from hilbert.stages.fit.metrics import Metrics, evaluate, pool_folds
+from hilbert.stages.fit.metrics import Metrics, evaluate, repeats_of
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.targets import Asked
@@ -61,29 +61,29 @@ class Scored:
     ----------
     asked : Asked
     metrics : mapping of str to Metrics
-    draws : mapping of str to float64 array of shape (n_resamples,)
-        Macro AUC under the same resamples; empty where folds tell the spread.
     folds : tuple of Fold
         Their test documents are those whose label of the target is known.
     probabilities : mapping of str to sequence of float64 arrays of shape (n_test, n_classes)
     pooled : bool
         Whether the folds of a repeat are ranked together.
+    calibration : BrierChange, optional
+        Of HILBERT, if it is among the models and was calibrated.
     """
 
     asked: Asked
     metrics: Mapping[str, Metrics]
-    draws: Mapping[str, NDArray[np.float64]]
     folds: tuple[Fold, ...]
     probabilities: Mapping[str, Sequence[NDArray[np.float64]]]
     pooled: bool
+    calibration: BrierChange | None = None
 
     def verdict(self) -> Verdict:
         """Whether HILBERT beats the best of the others."""
-        return judge(self.metrics, self.folds, draws=self.draws or None)
+        return judge(self.metrics, self.folds)
 
     def differences(self) -> list[dict[str, Any]]:
         """Every pair of models."""
-        return differences(self.metrics, self.folds, self.draws or None)
+        return differences(self.metrics, self.folds)
 
 
 def score_all(
@@ -108,10 +108,11 @@ def _score(
 ) -> Scored:
     tested = [asked.known[fold.test] for fold in folds]
     kept = labelled_folds(asked, folds)
-    probabilities = {
-        name: [asked.scores(p[k]) for p, k in zip(parts, tested, strict=True) if k.any()]
-        for name, parts in found.probabilities.items()
-    }
+
+    def of_target(parts: Probabilities) -> list[NDArray[np.float64]]:
+        return [asked.scores(p[k]) for p, k in zip(parts, tested, strict=True) if k.any()]
+
+    probabilities = {name: of_target(parts) for name, parts in found.probabilities.items()}
     inner = {
         name: [_inner(asked, p) for p, k in zip(parts, tested, strict=True) if k.any()]
         for name, parts in found.inner.items()
@@ -130,14 +131,25 @@ def _score(
         )
         for name, parts in probabilities.items()
     }
-    draws = {}
-    if needs_draws(metrics, kept):
-        index = np.concatenate([fold.test for fold in kept])
-        weights = group_weights(documents.groups, index, RESAMPLES, seed=0)
-        for name, parts in probabilities.items():
-            units, scores = pool_folds(kept, parts) if pooled else (kept, parts)
-            draws[name] = auc_draws(asked.labels, units, scores, weights)
-    return Scored(asked, metrics, draws, kept, probabilities, pooled)
+    calibration = None
+    if found.uncalibrated:
+        both = (probabilities["hilbert"], of_target(found.uncalibrated))
+        calibration = _calibration(asked, documents.groups, kept, *both)
+    return Scored(asked, metrics, kept, probabilities, pooled, calibration)
+
+
+def _calibration(
+    asked: Asked,
+    groups: Sequence[str],
+    folds: Sequence[Fold],
+    calibrated: Sequence[NDArray[np.float64]],
+    uncalibrated: Sequence[NDArray[np.float64]],
+) -> BrierChange | None:
+    """What calibration makes of the Brier score; None where there was nothing to calibrate by."""
+    if all(map(np.array_equal, calibrated, uncalibrated)):
+        return None
+    after, before = repeats_of(folds, calibrated), repeats_of(folds, uncalibrated)
+    return brier_change(asked.labels, groups, after, before, RESAMPLES)
 
 
 def labelled_folds(asked: Asked, folds: Sequence[Fold]) -> tuple[Fold, ...]:

@@ -55,12 +55,13 @@ def _is_tested(asked: Asked, folds: Sequence[Fold]) -> bool:
 
 
 def _lost(scored: Scored, name: str) -> dict[str, Any]:
-    difference = compare(scored.metrics, scored.folds, name, COMPLETE, scored.draws or None)
+    lacking, complete = scored.metrics[name], scored.metrics[COMPLETE]
+    difference = compare(lacking, complete, scored.folds)
     return {
         "documents": len(np.unique(np.concatenate([fold.test for fold in scored.folds]))),
-        "auc_macro": scored.metrics[name].auc_macro,
-        "auc_macro_ci": scored.metrics[name].auc_macro_ci,
-        COMPLETE: scored.metrics[COMPLETE].auc_macro,
+        "auc_macro": lacking.auc_macro,
+        "auc_macro_ci": lacking.auc_macro_ci,
+        COMPLETE: complete.auc_macro,
         "difference": difference.mean,
         "interval": (difference.low, difference.high),
         "p_value": difference.p_value,

@@ -4,23 +4,30 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from hilbert.stages.fit.intervals import LEVEL, interval_of
-from hilbert.stages.fit.metrics import Metrics
+from hilbert.stages.fit.metrics import FEWEST_FOLDS, Metrics
 from hilbert.stages.fit.splits import Fold
 
 Outcome = Literal["beats", "undecided", "below"]
 Method = Literal["t-test", "bootstrap"]
-Draws = Mapping[str, NDArray[np.float64]]
-"""Macro AUC of each model under the same resamples of the groups, each of shape (n_resamples,)."""
 
-FEWEST_FOLDS = 3
-"""Folds below which their spread is not judged by."""
+
+class Compared(Protocol):
+    """What is known of a model on some folds; the attributes of `Metrics`."""
+
+    @property
+    def auc_macro(self) -> float | None: ...
+
+    @property
+    def auc_folds(self) -> Sequence[float | None]: ...
+
+    @property
+    def auc_draws(self) -> Sequence[float | None] | None: ...
 
 
 @dataclass(frozen=True)
@@ -106,17 +113,20 @@ def corrected_t_test(
     return Difference(mean, mean - reach, mean + reach, _p_value(mean, error, n), n)
 
 
-def paired_bootstrap(mean: float, a: NDArray[np.float64], b: NDArray[np.float64]) -> Difference:
+def paired_bootstrap(
+    mean: float, a: Sequence[float | None], b: Sequence[float | None]
+) -> Difference:
     """Difference of two scores under the same resamples of the groups.
 
     Parameters
     ----------
     mean : float
         Of the documents as they are.
-    a, b : float64 arrays of shape (n_resamples,)
-        NaN where undefined.
+    a, b : sequence of (float or None)
+        One a resample, None where undefined.
     """
-    drawn = (a - b)[~np.isnan(a - b)]
+    apart = np.array(a, dtype=np.float64) - np.array(b, dtype=np.float64)
+    drawn = apart[~np.isnan(apart)]
     if not len(drawn) or math.isnan(mean):
         return Difference(mean, math.nan, math.nan, math.nan, 0, "bootstrap")
     low, high = interval_of(drawn)
@@ -125,50 +135,27 @@ def paired_bootstrap(mean: float, a: NDArray[np.float64], b: NDArray[np.float64]
     return Difference(mean, low, high, p_value, 1, "bootstrap")
 
 
-def compare(
-    scores: Mapping[str, Metrics], folds: Sequence[Fold], a: str, b: str, draws: Draws | None = None
-) -> Difference:
-    """How much better one model is than another.
+def compare(a: Compared, b: Compared, folds: Sequence[Fold]) -> Difference:
+    """How much better one model is than another on the same folds.
 
-    Parameters
-    ----------
-    scores : mapping of str to Metrics
-        Of both models, on the same folds.
-    folds : sequence of Fold
-    a, b : str
-    draws : mapping, optional
-        Needed where there is no spread over folds to judge by.
+    Judged by the same resamples of the groups where the models have such scores, see `Metrics`,
+    else by the folds.
     """
-    if draws is not None and needs_draws(scores, folds):
-        return paired_bootstrap(scores[a].auc_macro - scores[b].auc_macro, draws[a], draws[b])
-    return corrected_t_test(scores[a].auc_folds, scores[b].auc_folds, folds)
+    if a.auc_draws is not None and b.auc_draws is not None:
+        return paired_bootstrap(_apart(a.auc_macro, b.auc_macro), a.auc_draws, b.auc_draws)
+    return corrected_t_test(a.auc_folds, b.auc_folds, folds)
 
 
-def needs_draws(scores: Mapping[str, Metrics], folds: Sequence[Fold]) -> bool:
-    """Whether differences are to be judged by resampling groups, as folds cannot tell.
-
-    Two folds may differ by the same amount by chance, and then seem to leave no doubt.
-    """
-    return len(folds) < FEWEST_FOLDS or any(m.pooled for m in scores.values())
-
-
-def differences(
-    scores: Mapping[str, Metrics], folds: Sequence[Fold], draws: Draws | None = None
-) -> list[dict[str, Any]]:
+def differences(scores: Mapping[str, Metrics], folds: Sequence[Fold]) -> list[dict[str, Any]]:
     """Every pair of models, the better one first, as a table for JSON."""
     names = sorted(scores, key=lambda name: -_rank(scores[name].auc_macro))
     return [
-        {"a": a, "b": b, **asdict(compare(scores, folds, a, b, draws))}
+        {"a": a, "b": b, **asdict(compare(scores[a], scores[b], folds))}
         for a, b in itertools.combinations(names, 2)
     ]
 
 
-def judge(
-    scores: Mapping[str, Metrics],
-    folds: Sequence[Fold],
-    name: str = "hilbert",
-    draws: Draws | None = None,
-) -> Verdict:
+def judge(scores: Mapping[str, Metrics], folds: Sequence[Fold], name: str = "hilbert") -> Verdict:
     """Compare a model with the best of the others by macro AUC.
 
     Parameters
@@ -178,13 +165,11 @@ def judge(
     folds : sequence of Fold
     name : str
         The model to judge.
-    draws : mapping, optional
-        See `compare`.
     """
     own = scores[name]
     rivals = {other: m for other, m in scores.items() if other != name}
     best = max(rivals, key=lambda other: _rank(rivals[other].auc_macro))
-    difference = compare(scores, folds, name, best, draws)
+    difference = compare(own, rivals[best], folds)
     outcome = _outcome(difference)
     if math.isnan(difference.low):
         sentence = _undefined(best, difference.n_folds)
@@ -192,6 +177,10 @@ def judge(
         means = (own.auc_macro, rivals[best].auc_macro)
         sentence = _sentence(outcome, best, means, difference)
     return Verdict(outcome, best, difference, sentence)
+
+
+def _apart(a: float | None, b: float | None) -> float:
+    return math.nan if a is None or b is None else a - b
 
 
 def _sentence(

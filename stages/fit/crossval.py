@@ -42,12 +42,16 @@ class CrossValidated:
     withheld : dict
         By modality, what HILBERT makes of each fold's test documents without it; empty if
         HILBERT was not among the models, NaN for documents that do not have both.
+    uncalibrated : tuple
+        HILBERT's probabilities of each fold before they are calibrated; empty if it was not among
+        the models.
     """
 
     probabilities: dict[str, Probabilities]
     recalls: tuple[Recall, ...]
     inner: dict[str, tuple[Inner | None, ...]] = field(default_factory=dict)
     withheld: dict[Modality, Probabilities] = field(default_factory=dict)
+    uncalibrated: Probabilities = ()
 
 
 class Model(Protocol):
@@ -95,15 +99,17 @@ class HilbertModel:
         return model.predict_proba(documents.take(test))
 
     def fit_fold(self, documents: DocumentSet, train: Index, test: Index, seed: int) -> Result:
-        """Predictions, those inside the training documents, recall of the modalities, and
-        predictions with one of them withheld."""
+        """Predictions, those inside the training documents, recall of the modalities, predictions
+        with one of them withheld, and uncalibrated ones."""
         model = train_hilbert(documents, train, self.config, seed=seed)
         tested = documents.take(test)
+        probabilities, uncalibrated = model.predict_twice(tested)
         return Result(
-            model.predict_proba(tested),
+            probabilities,
             model.inner,
             measure_recall(model, tested),
             predict_withheld(model, tested),
+            uncalibrated,
         )
 
 
@@ -182,9 +188,9 @@ def cross_validate(
         for modality in MODALITIES
         if (parts := tuple(w[modality] for j in jobs if (w := found[j].withheld) is not None))
     }
-    return CrossValidated(
-        probabilities, tuple(r for r in recalls if r is not None), inner, withheld
-    )
+    uncalibrated = tuple(u for j in jobs if (u := found[j].uncalibrated) is not None)
+    told = tuple(r for r in recalls if r is not None)
+    return CrossValidated(probabilities, told, inner, withheld, uncalibrated)
 
 
 def n_counted(models: Sequence[Model], folds: Sequence[Fold]) -> int:

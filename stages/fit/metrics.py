@@ -16,15 +16,19 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from hilbert.stages.fit.brier import brier_score
 from hilbert.stages.fit.calibration import Bin, calibrate
 from hilbert.stages.fit.config import Kind
-from hilbert.stages.fit.intervals import group_weights, nan_mean
+from hilbert.stages.fit.intervals import auc_draws, group_weights, interval_of, nan_mean
 from hilbert.stages.fit.operating_points import OperatingPoint, operating_points
 from hilbert.stages.fit.resampled import Interval, score_intervals
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.targets import Asked
 from hilbert.stages.fit.truth import as_decisions, has_class, median_class
+
+FEWEST_FOLDS = 3
+"""Folds below which their spread is not judged by."""
 
 Labels = NDArray[np.int64]
 Truth = NDArray[np.bool_]
@@ -62,6 +66,11 @@ class Metrics:
     kappa, mae : float, optional
         Of an ordinal target: Cohen's kappa with quadratic weights of the median class, and its
         mean distance from the true class, in classes; of each repeat, mean over them.
+    auc_draws : tuple of (float or None), optional
+        Macro AUC under each resample of the groups, which are the same for every model on the same
+        folds; only where differences are judged by them, because the scores are pooled or there
+        are fewer than `FEWEST_FOLDS`. Two folds may differ by the same amount by chance, and then
+        seem to leave no doubt.
     """
 
     auc_macro: float
@@ -91,6 +100,7 @@ class Metrics:
     mae: float | None = None
     kappa_ci: Interval | None = None
     mae_ci: Interval | None = None
+    auc_draws: tuple[float | None, ...] | None = None
 
 
 def evaluate(
@@ -130,6 +140,7 @@ def evaluate(
     weights = group_weights(groups, np.concatenate([f.test for f in folds]), resamples, seed)
     parts = (folds, probabilities, inner or [None] * len(folds))
     points = operating_points(labels, classes, *parts, weights)
+    drawn = pooled or len(folds) < FEWEST_FOLDS
     if pooled:
         folds, probabilities = pool_folds(folds, probabilities)
     tested = [(labels[f.test], p) for f, p in zip(folds, probabilities, strict=True)]
@@ -139,12 +150,15 @@ def evaluate(
     by_fold = nan_mean(auc, 1)
     repeats = repeats_of(folds, probabilities)
     decided = [_pooled_scores(labels[index], p, kind) for index, p in repeats]
+    draws = auc_draws(labels, folds, probabilities, weights)
     intervals = score_intervals(labels, folds, probabilities, repeats, weights, kind)
     calibration = calibrate(*as_decisions(labels, repeats), seed=seed)
     scores: dict[str, Any] = {n: float(np.mean([d[n] for d in decided])) for n in decided[0]}
     scores |= {f"{name}_ci": interval for name, interval in intervals.items()}
     return Metrics(
         auc_macro=float(nan_mean(by_fold, 0)),
+        auc_macro_ci=interval_of(draws),
+        auc_draws=tuple(_plain(value) for value in draws) if drawn else None,
         auc_folds=tuple(_plain(value) for value in by_fold),
         undefined_folds=int(np.isnan(by_fold).sum()),
         auc_class=_named(classes, nan_mean(auc, 0)),
@@ -197,15 +211,6 @@ def auprc_by_class(labels: Labels, scores: Scores) -> Scores:
 def prevalence_by_class(labels: Labels, scores: Scores) -> Scores:
     """Share of the documents of each class, what a constant score reaches in `auprc_by_class`."""
     return _by_class(lambda truth, _: truth.mean(), labels, scores)
-
-
-def brier_score(labels: Labels, probabilities: Scores) -> float:
-    """Mean squared distance of the probabilities from the truth, summed over the classes.
-
-    0 for a certain and right model, at most 2 (Brier 1950).
-    """
-    truth = np.eye(probabilities.shape[1])[labels]
-    return float(((probabilities - truth) ** 2).sum(1).mean())
 
 
 def out_of_fold(folds: Sequence[Fold], probabilities: Sequence[Scores], n_documents: int) -> Scores:

@@ -59,6 +59,10 @@ class Mixing:
             mixed = mixed + self.weights[1] * np.maximum(linear, FLOOR)
         return np.exp(log_softmax(mixed + self.offset))
 
+    def uncalibrated(self) -> "Mixing":
+        """The same shares of both experts, without scale and class frequencies."""
+        return Mixing(self.weights / self.weights.sum(), np.zeros_like(self.offset))
+
     def state(self) -> dict[str, Tensor]:
         """Its tensors by name."""
         return {name: torch.from_numpy(getattr(self, name)) for name in ("weights", "offset")}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.stages.fit.config import Kind
-from hilbert.stages.fit.intervals import class_aucs, fold_means, interval_of, nan_mean
+from hilbert.stages.fit.intervals import fold_means, interval_of, nan_mean
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.truth import has_class, median_class
 
@@ -44,14 +44,12 @@ def score_intervals(
     Returns
     -------
     dict of str to (low, high)
-        Of ``auc_macro`` and ``auprc_macro``, means over folds; of ``balanced_accuracy``,
-        ``macro_f1``, ``mcc`` and ``brier``, means over repeats, and of an ordinal target
-        ``kappa`` and ``mae``.
+        Of ``auprc_macro``, a mean over folds; of ``balanced_accuracy``, ``macro_f1``, ``mcc`` and
+        ``brier``, means over repeats, and of an ordinal target ``kappa`` and ``mae``.
     """
     drawn = (labels, folds, probabilities, weights)
     by_repeat = [_decided(labels[tested], p, weights[:, tested], kind) for tested, p in repeats]
     return {
-        "auc_macro": interval_of(fold_means(class_aucs, *drawn)),
         "auprc_macro": interval_of(fold_means(class_auprcs, *drawn)),
         **{
             name: interval_of(np.mean([scores[name] for scores in by_repeat], axis=0))

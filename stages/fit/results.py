@@ -38,9 +38,12 @@ class Result(NamedTuple):
         How well the embeddings of test documents find their other modality.
     withheld : mapping, optional
         What the same model makes of test documents without one of their modalities.
+    uncalibrated : float64 array of shape (n_test, n_classes), optional
+        `probabilities` before they are calibrated.
     """
 
     probabilities: NDArray[np.float64]
     inner: Inner | None = None
     recall: "Recall | None" = None
     withheld: "Withheld | None" = None
+    uncalibrated: NDArray[np.float64] | None = None

@@ -83,6 +83,10 @@ class Mixings:
             start = own.stop
         return np.concatenate(found, axis=1)
 
+    def uncalibrated(self) -> "Mixings":
+        """The mixing of each question without scale and class frequencies."""
+        return Mixings(tuple(part.uncalibrated() for part in self.parts))
+
     def state(self) -> dict[str, Tensor]:
         """Its tensors, named ``<question>.<tensor>``."""
         return _numbered(self.parts)

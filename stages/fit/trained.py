@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,21 @@ PREDICT_BATCH = 64
 
 Curves = dict[str, list[float]]
 """Mean of each term over the steps of an epoch, one number an epoch."""
+
+
+class Said(NamedTuple):
+    """What is said of documents.
+
+    Attributes
+    ----------
+    networks : float64 array of shape (n_documents, n_columns)
+        Mean probabilities.
+    linear : float64 array of shape (n_documents, n_columns), optional
+        Log probabilities.
+    """
+
+    networks: NDArray[np.float64]
+    linear: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +86,23 @@ class TrainedModel:
         FitError
             If the features have another width than those of training, or training diverged.
         """
-        parts = self._apply(documents, _probabilities)
-        mean: NDArray[np.float64] = np.mean(parts, axis=0)
+        return _mixed(self.hear(documents), self.mixing)
+
+    def predict_twice(
+        self, documents: DocumentSet
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`predict_proba`, and the same before scale and class frequencies calibrate it."""
+        said = self.hear(documents)
+        return _mixed(said, self.mixing), _mixed(said, self.mixing and self.mixing.uncalibrated())
+
+    def hear(self, documents: DocumentSet) -> Said:
+        """What networks and linear experts say of documents, before they are mixed."""
+        mean: NDArray[np.float64] = np.mean(self._apply(documents, _probabilities), axis=0)
         if not np.isfinite(mean).all():
             raise FitError("training diverged; lower --lr or --weight-decay.")
-        if self.mixing is None:
-            return mean
-        linear = None
-        if self.expert is not None:
-            linear = self.expert.log_probabilities(documents, self.networks[0].widths)
-        with np.errstate(divide="ignore"):  # the mixing has a floor
-            return self.mixing.probabilities(np.log(mean), linear)
+        if self.expert is None:
+            return Said(mean, None)
+        return Said(mean, self.expert.log_probabilities(documents, self.networks[0].widths))
 
     def embed(self, documents: DocumentSet) -> dict[str, NDArray[np.float32]]:
         """Embeddings by name, `audio`, `text` and `joint`, zero where a modality is missing.
@@ -191,6 +213,14 @@ def _network(state: dict[str, Tensor], targets: Sequence[Target], config: TrainC
     network = Hilbert(moments[0], moments[1], targets, config.model)
     network.load_state_dict(state)
     return network.to(config.device)
+
+
+def _mixed(said: Said, mixing: Mixing | Mixings | None) -> NDArray[np.float64]:
+    """Probabilities of shape (n_documents, n_columns)."""
+    if mixing is None:
+        return said.networks
+    with np.errstate(divide="ignore"):  # the mixing has a floor
+        return mixing.probabilities(np.log(said.networks), said.linear)
 
 
 def _probabilities(network: Hilbert, batch: Batch) -> Tensor:

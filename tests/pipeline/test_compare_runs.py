@@ -145,3 +145,59 @@ def test_labels_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
     inputs.write_text(json.dumps(content))
     found = run("compare", str(runs / "one"), str(tmp_path / "both"))
     assert "were not evaluated on the same labels" in found.output
+
+
+ALONE = ("--splits", "leave-one-group-out", "--epochs", "2", "--min-steps", "4", "--workers", "1",
+         "--seeds-averaged", "1", "--device", "cpu")  # fmt: skip
+
+
+def ranked_together(place: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of all tested documents of HILBERT: labels, probabilities of the classes, and groups."""
+    with (place / "fold_predictions.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["model"] == "hilbert"]
+    classes = [name for name in rows[0] if name.startswith("p_")]
+    labels = np.array([classes.index(f"p_{row['label']}") for row in rows])
+    groups = np.array([int(row["id"].removeprefix("d")) // 2 for row in rows])
+    return labels, np.array([[float(row[c]) for c in classes] for row in rows]), groups
+
+
+def test_groups_left_out_one_by_one_are_resampled(runs: Path, tmp_path: Path) -> None:
+    """No fold has a score of its own there; the interval is that of drawing groups by hand."""
+    for name, store in (("told", runs / "feats.zarr"), ("noise", runs / "noise/feats.zarr")):
+        done = run("fit", "--store", str(store), "--run-dir", str(tmp_path / name), *ALONE,
+                   "--target", "mood")  # fmt: skip
+        assert done.exit_code == 0, done.output
+    found = run("compare", str(tmp_path / "told"), str(tmp_path / "noise"))
+    assert "No difference is told from zero." not in found.stdout
+    told = json.loads(
+        run("compare", *(str(tmp_path / n) for n in ("told", "noise")), "--json").stdout
+    )
+    (mood,) = told["targets"]
+    difference = mood["others"][0]["difference"]
+    assert difference["method"] == "bootstrap"
+    assert "auc_draws" not in mood["reference"]
+    labels, good, groups = ranked_together(tmp_path / "told")
+    bad = ranked_together(tmp_path / "noise")[1]
+    assert len(labels) == 36
+    rng = np.random.default_rng(1)
+    drawn = []
+    while len(drawn) < 1000:
+        index = np.concatenate([np.flatnonzero(groups == g) for g in rng.integers(0, 18, 18)])
+        if len(set(labels[index])) == 3:
+            scores = [
+                roc_auc_score(labels[index], p[index], multi_class="ovr") for p in (bad, good)
+            ]
+            drawn.append(scores[0] - scores[1])
+    assert [difference["low"], difference["high"]] == pytest.approx(
+        np.quantile(drawn, [0.025, 0.975]), abs=0.03
+    )
+
+
+def test_groups_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "both", tmp_path / "both")
+    inputs = tmp_path / "both" / "inputs.json"
+    content = json.loads(inputs.read_text())
+    content["documents"]["d00"]["group"] = "another"
+    inputs.write_text(json.dumps(content))
+    found = run("compare", str(runs / "one"), str(tmp_path / "both"))
+    assert "were not evaluated on the same groups" in found.output

@@ -112,6 +112,16 @@ class TestRunDirectory:
         for text in (done.stdout, (run_dir / "report.html").read_text()):
             assert "With text withheld from the 25 test documents" in text
 
+    def test_it_says_what_calibration_brings(self, fitted: tuple[Path, dict[str, Any]]) -> None:
+        run_dir, found = fitted
+        told = found["calibration"]
+        assert told["brier"] == pytest.approx(found["models"]["hilbert"]["brier"])
+        assert told["uncalibrated"] != told["brier"]
+        page = (run_dir / "report.html").read_text()
+        assert (
+            f"uncalibrated {told['uncalibrated']:.3f} (difference {told['difference']:+.3f}" in page
+        )
+
     def test_the_first_line_is_the_verdict(self, fitted: tuple[Path, dict[str, Any]]) -> None:
         store = fitted[0].parent / "feats.zarr"
         done = run("fit", "--store", str(store), "--run-dir", str(fitted[0]), *QUICK)

@@ -70,6 +70,18 @@ def test_variants_are_evaluated_once(arguments: list[str], evaluated: list[str])
     assert len(evaluated) == 3
 
 
+def test_two_folds_have_an_interval(arguments: list[str]) -> None:
+    two = [*arguments, "--folds", "2", "--repeats", "1"]
+    found = [last("ablate", *two, "--only", "mean-pooling")]
+    found.append(last("ablate", *two, "--only", "mean-pooling"))  # as it was kept
+    for each in found:
+        (other,) = each["targets"][0]["others"]
+        assert other["difference"]["method"] == "bootstrap"
+        assert other["difference"]["low"] <= other["difference"]["mean"]
+        assert other["difference"]["high"] >= other["difference"]["mean"]
+    assert found[0] == found[1]
+
+
 def test_the_whole_is_the_run_s_if_there_is_one(arguments: list[str], evaluated: list[str]) -> None:
     fitted = last("fit", *arguments)
     found = last("ablate", *arguments, "--only", "no-contrast")

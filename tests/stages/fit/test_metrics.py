@@ -268,11 +268,11 @@ def test_one_fold_is_judged_by_a_paired_bootstrap() -> None:
     shared = rng.random((N, 3))  # what is hard for one model is hard for the other
     good, bad = (s * np.eye(3)[LABELS] + shared for s in (0.5, 0.2))
     weights = group_weights(GROUPS, fold.test, 300, seed=0)
-    scores = {n: metrics.evaluate(LABELS, GROUPS, "abc", [fold], [p], resamples=50)
+    scores = {n: metrics.evaluate(LABELS, GROUPS, "abc", [fold], [p], resamples=300)
               for n, p in (("hilbert", good), ("logistic", bad))}  # fmt: skip
     draws = {n: auc_draws(LABELS, [fold], [p], weights)
              for n, p in (("hilbert", good), ("logistic", bad))}  # fmt: skip
-    verdict = judge(scores, [fold], draws=draws)
+    verdict = judge(scores, [fold])
     assert verdict.outcome == "beats"
     assert verdict.difference.method == "bootstrap"
     assert "paired bootstrap over groups" in verdict.sentence
