@@ -132,8 +132,8 @@ def _score(
         for name, parts in probabilities.items()
     }
     calibration = None
-    if found.uncalibrated:
-        both = (probabilities["hilbert"], of_target(found.uncalibrated))
+    if (uncalibrated := found.uncalibrated.get("hilbert")) is not None:
+        both = (probabilities["hilbert"], of_target(uncalibrated))
         calibration = _calibration(asked, documents.groups, kept, *both)
     return Scored(asked, metrics, kept, probabilities, pooled, calibration)
 

@@ -42,16 +42,15 @@ class CrossValidated:
     withheld : dict
         By modality, what HILBERT makes of each fold's test documents without it; empty if
         HILBERT was not among the models, NaN for documents that do not have both.
-    uncalibrated : tuple
-        HILBERT's probabilities of each fold before they are calibrated; empty if it was not among
-        the models.
+    uncalibrated : dict
+        Model name to its probabilities of each fold before they are calibrated, of those that are.
     """
 
     probabilities: dict[str, Probabilities]
     recalls: tuple[Recall, ...]
     inner: dict[str, tuple[Inner | None, ...]] = field(default_factory=dict)
     withheld: dict[Modality, Probabilities] = field(default_factory=dict)
-    uncalibrated: Probabilities = ()
+    uncalibrated: dict[str, Probabilities] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -174,13 +173,8 @@ def cross_validate(
         if progress is not None and job.model in counted:
             n_done += 1
             progress(n_done, n_all)
-    probabilities = {
-        model.name: tuple(found[Job(m, f)].probabilities for f in range(len(folds)))
-        for m, model in enumerate(models)
-    }
-    inner = {
-        model.name: tuple(found[Job(m, f)].inner for f in range(len(folds)))
-        for m, model in enumerate(models)
+    by_model = {
+        model.name: [found[Job(m, f)] for f in range(len(folds))] for m, model in enumerate(models)
     }
     recalls = (found[job].recall for job in sorted(found))
     withheld = {
@@ -188,9 +182,17 @@ def cross_validate(
         for modality in MODALITIES
         if (parts := tuple(w[modality] for j in jobs if (w := found[j].withheld) is not None))
     }
-    uncalibrated = tuple(u for j in jobs if (u := found[j].uncalibrated) is not None)
-    told = tuple(r for r in recalls if r is not None)
-    return CrossValidated(probabilities, told, inner, withheld, uncalibrated)
+    return CrossValidated(
+        {name: tuple(r.probabilities for r in results) for name, results in by_model.items()},
+        tuple(r for r in recalls if r is not None),
+        {name: tuple(r.inner for r in results) for name, results in by_model.items()},
+        withheld,
+        {
+            name: parts
+            for name, results in by_model.items()
+            if (parts := tuple(r.uncalibrated for r in results if r.uncalibrated is not None))
+        },
+    )
 
 
 def n_counted(models: Sequence[Model], folds: Sequence[Fold]) -> int:
