@@ -15,7 +15,8 @@ from torch import Tensor
 from hilbert.stages.fit.baselines import Logistic, Majority, make_baselines
 from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.dataset import MISSING, DocumentSet, Widths
-from hilbert.stages.fit.linear import LinearExperts, fit_linear, linear_experts
+from hilbert.stages.fit.fit_linear import fit_linear
+from hilbert.stages.fit.linear import LinearExperts, linear_experts
 from hilbert.stages.fit.mixing import Mixing
 from hilbert.stages.fit.results import Inner, Result
 

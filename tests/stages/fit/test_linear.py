@@ -8,13 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.linear import (
-    LinearExperts,
-    _fit,
-    fit_linear,
-    linear_experts,
-    statistics,
-)
+from hilbert.stages.fit.fit_linear import _fit, fit_linear
+from hilbert.stages.fit.linear import LinearExperts, linear_experts, statistics
 from hilbert.stages.fit.withheld import without
 from hilbert.store.types import MODALITIES
 from support.synthetic import make_documents

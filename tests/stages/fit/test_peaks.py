@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hilbert.stages.fit.dataset import DocumentSet
-from hilbert.stages.fit.linear import fit_linear, linear_experts
+from hilbert.stages.fit.fit_linear import fit_linear
+from hilbert.stages.fit.linear import linear_experts
 from hilbert.stages.fit.peaks import find_candidates, largest_responses
 from support.known_truth import needle, one_modality
 from support.synthetic import make_documents
