@@ -9,10 +9,9 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from hilbert.stages.fit.mapped import ALIGNMENT, Span, append, room_wanted, span_of
+from hilbert.stages.fit.mapped import Span, append, span_of, temporary_file
 
 
 class Shared(NamedTuple):
@@ -39,11 +38,13 @@ def share(value: object) -> Iterator[Shared]:
     """
     buffers: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    with TemporaryDirectory(prefix="hilbert-", ignore_cleanup_errors=True) as folder:
-        with room_wanted(), (Path(folder) / "arrays").open("wb") as file:
-            append(file, bytes(ALIGNMENT))  # an empty file cannot be mapped
-            spans = tuple(_placed(file, buffer.raw()) for buffer in buffers)
-        yield Shared(pickled, spans)
+    with temporary_file() as (file, path):
+        spans = []
+        for buffer in buffers:
+            raw = buffer.raw()
+            spans.append(span_of(raw) or Span(path, *append(file, raw)))
+    with file:
+        yield Shared(pickled, tuple(spans))
 
 
 def receive(shared: Shared) -> Any:
@@ -51,10 +52,6 @@ def receive(shared: Shared) -> Any:
     maps = {file: _map(file) for file in {span.file for span in shared.spans}}
     buffers = [maps[span.file][span.start : span.end] for span in shared.spans]
     return pickle.loads(shared.value, buffers=buffers)
-
-
-def _placed(file: BinaryIO, raw: memoryview) -> Span:
-    return span_of(raw) or append(file, raw)
 
 
 def _map(place: Path) -> memoryview:
