@@ -198,6 +198,11 @@ def _scored(run: _Run, target: str, model: str) -> Scored:
         known = ", ".join(found)
         raise HilbertError(f"the run {run.name} has no model {model}; it has: {known}")
     scores = found[model]
+    if scores.get("pooled") and not scores.get("auc_draws"):
+        raise HilbertError(
+            f"the run {run.name} was written before runs held what a difference of groups left out"
+            " one by one is judged by; fit it again (--overwrite)"
+        )
     return Scored.read(run.name, scores)
 
 

@@ -192,6 +192,14 @@ def test_groups_left_out_one_by_one_are_resampled(runs: Path, tmp_path: Path) ->
         np.quantile(drawn, [0.025, 0.975]), abs=0.03
     )
 
+    metrics = tmp_path / "noise" / "metrics.json"
+    content = json.loads(metrics.read_text())
+    del content["hilbert"]["auc_draws"]  # as runs of before
+    metrics.write_text(json.dumps(content))
+    older = run("compare", str(tmp_path / "told"), str(tmp_path / "noise"))
+    assert older.exit_code == 1
+    assert "the run noise was written before" in older.output
+
 
 def test_groups_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "both", tmp_path / "both")
