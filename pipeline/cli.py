@@ -2,7 +2,11 @@
 
 import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -54,7 +58,8 @@ class _Commands(click.Group):
         from hilbert.store.errors import HilbertError
 
         try:
-            return super().invoke(ctx)
+            with _stoppable():
+                return super().invoke(ctx)
         except BrokenPipeError:  # who reads the output has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
@@ -89,6 +94,29 @@ def main(debug: bool, project: Path | None) -> None:
     In a folder with a corpus.csv: `hilbert init`, then `hilbert run`; or one step at a time,
     `hilbert extract`, then `hilbert fit --target LABEL`.
     """
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let the signals that end a process do what Ctrl-C does, so that nothing temporary stays.
+
+    Those that someone else sees to, or that `nohup` has turned off, are left to them.
+    """
+    found = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    taken = [s for s in found if s is not None and signal.getsignal(s) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():  # which alone may take signals
+        taken = []
+    for number in taken:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _one_line(error: Exception) -> str:

@@ -1,8 +1,11 @@
 """`hilbert fit` and `hilbert predict`, from a store to a run and from a run to predictions."""
 
 import csv
+import gc
 import json
 import shutil
+import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -375,3 +378,26 @@ def test_a_run_that_was_being_replaced_when_a_kill_came_is_put_back(
     shutil.copytree(fitted[0], run_dir.with_name(".mood.0123abcd.old"))
     assert read_run(run_dir)["target"] == "mood"
     assert run_dir.is_dir()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_fit_that_is_told_to_end_leaves_nothing_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store, temporary, found = make_store(tmp_path), tmp_path / "tmp", []
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def cross_validate(*_: object, **__: object) -> None:
+        found.extend(temporary.iterdir())
+        signal.raise_signal(getattr(signal, name))
+
+    monkeypatch.setattr("hilbert.pipeline.fit.cross_validate", cross_validate)
+    before = signal.getsignal(signal.SIGTERM)
+    done = run("fit", "--store", str(store.files.root), "--run-dir", str(tmp_path / "run"), *QUICK)
+    assert (done.exit_code, "run the command again" in done.output) == (130, True)
+    assert signal.getsignal(signal.SIGTERM) == before
+    del done  # with its traceback, the features
+    gc.collect()
+    assert found
+    assert not list(temporary.iterdir())
