@@ -17,6 +17,7 @@ from hilbert.pipeline.run_directory import (
     read_run,
 )
 from hilbert.stages.fit.compare import Difference, compare
+from hilbert.stages.fit.metrics import FEWEST_FOLDS
 from hilbert.stages.fit.splits import Fold
 from hilbert.store.errors import HilbertError
 
@@ -111,8 +112,9 @@ def compare_runs(runs: Sequence[Path], model: str = "hilbert") -> Comparisons:
     Raises
     ------
     HilbertError
-        If there are fewer than two runs, one is damaged or lacks the model, no target is one of
-        all runs, or they were not evaluated on the same labels, groups and folds.
+        If there are fewer than two runs, one is damaged, of an earlier version or lacks the model,
+        no target is one of all runs, or they were not evaluated on the same labels, groups and
+        folds.
     """
     if len(runs) < 2:
         raise HilbertError("name two runs or more, the one to compare the others with first")
@@ -197,13 +199,15 @@ def _scored(run: _Run, target: str, model: str) -> Scored:
     if model not in found:
         known = ", ".join(found)
         raise HilbertError(f"the run {run.name} has no model {model}; it has: {known}")
-    scores = found[model]
-    if scores.get("pooled") and not scores.get("auc_draws"):
+    scored = Scored.read(run.name, found[model])
+    if scored.auc_draws is None and (
+        found[model].get("pooled") or len(scored.auc_folds) < FEWEST_FOLDS
+    ):
         raise HilbertError(
-            f"the run {run.name} was written before runs held what a difference of groups left out"
-            " one by one is judged by; fit it again (--overwrite)"
+            f"the run {run.name} is of an earlier version, which did not keep what differences of"
+            " so few folds are judged by; fit it again with --overwrite"
         )
-    return Scored.read(run.name, scores)
+    return scored
 
 
 def _folds(run: _Run, cells: Cells) -> list[Fold]:

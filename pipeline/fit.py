@@ -5,7 +5,6 @@ Reads the store alone: no audio, no transcript, no encoder.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from hilbert.stages.fit.split_kinds import folds_of, is_pooled
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.subgroups import subgroup_scores
 from hilbert.stages.fit.train import train_hilbert
-from hilbert.store.errors import FitError, StoreError
+from hilbert.store.errors import StoreError
 from hilbert.store.feature_store import FeatureStore
 from hilbert.store.references import pinned
 
@@ -167,19 +166,14 @@ def _fit(
 
 
 def _cross_validate(trial: Trial, options: FitOptions, steps: "_Steps") -> CrossValidated:
-    try:
-        found = cross_validate(
-            trial.documents,
-            trial.folds,
-            trial.models,
-            seed=options.splits.seed,
-            workers=options.workers,
-            progress=steps.reach,
-        )
-    except BrokenProcessPool:
-        raise FitError(
-            "a worker process was stopped, perhaps for memory; try fewer --workers"
-        ) from None
+    found = cross_validate(
+        trial.documents,
+        trial.folds,
+        trial.models,
+        seed=options.splits.seed,
+        workers=options.workers,
+        progress=steps.reach,
+    )
     steps.advance(trial.n_fits)
     return found
 

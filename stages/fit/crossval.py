@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +23,7 @@ from hilbert.stages.fit.shared import Shared, receive, share
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.train import Progress, train_hilbert
 from hilbert.stages.fit.withheld import predict_withheld
+from hilbert.store.errors import FitError
 from hilbert.store.types import MODALITIES, Modality
 
 Probabilities = tuple[NDArray[np.float64], ...]
@@ -162,17 +166,23 @@ def cross_validate(
     progress : callable, optional
         Called after each fit that counts with the number done and the number of all; see
         `n_counted`.
+
+    Raises
+    ------
+    FitError
+        If a model cannot be fitted, or a worker was stopped; the others are then stopped too.
     """
     work = Work(documents, folds, models, seed)
     jobs = [Job(m, f) for m in range(len(models)) for f in range(len(folds))]
     found: dict[Job, Result] = {}
     counted = _counted(models)
     n_done, n_all = 0, n_counted(models, folds)
-    for job, result in _run_all(work, jobs, workers):
-        found[job] = result
-        if progress is not None and job.model in counted:
-            n_done += 1
-            progress(n_done, n_all)
+    with closing(_run_all(work, jobs, workers)) as results:
+        for job, result in results:
+            found[job] = result
+            if progress is not None and job.model in counted:
+                n_done += 1
+                progress(n_done, n_all)
     by_model = {
         model.name: [found[Job(m, f)] for f in range(len(folds))] for m, model in enumerate(models)
     }
@@ -208,44 +218,62 @@ def _counted(models: Sequence[Model]) -> frozenset[int]:
     return slow or frozenset(range(len(models)))
 
 
-def _run_all(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[Job, Result]]:
+def _run_all(
+    work: Work, jobs: list[Job], workers: int
+) -> Generator[tuple[Job, Result], None, None]:
     """Jobs with their results, as they finish."""
     if workers <= 1:
         yield from ((job, work.run(job)) for job in jobs)
         return
     # spawn: a forked process hangs in the OpenMP threads that torch started before
     context = multiprocessing.get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
     with (
+        theirs,
+        ours,
         share(work) as shared,
-        ProcessPoolExecutor(workers, context, _start_worker, (shared,)) as pool,
+        ProcessPoolExecutor(workers, context, _start_worker, (shared, theirs)) as pool,
     ):
-        futures = {pool.submit(_run_in_worker, job): job for job in jobs}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            futures = {pool.submit(_run_in_worker, job): job for job in jobs}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise FitError(
+                "a worker process was stopped, perhaps for memory; try fewer --workers"
+            ) from None
+        except BaseException:  # an interrupt too: the pool would wait until all jobs are done
+            ours.close()
+            raise
 
 
 _worker_run: Callable[[Job], Result]
 """Set once in each worker process, so that documents do not travel with every job."""
 
 
-def _start_worker(shared: Shared) -> None:
+def _start_worker(shared: Shared, caller: Connection) -> None:
     global _worker_run
-    end_with_parent()
+    end_with_parent(caller)
     _worker_run = receive(shared).run
 
 
-def end_with_parent() -> None:
+def end_with_parent(*callers: Connection) -> None:
     """From now on, end this worker when the process that started it is gone, however it went.
 
     The workers of a pool would otherwise do their jobs to the end, then wait for others forever.
+
+    Parameters
+    ----------
+    *callers : Connection
+        Pipes; that one is closed at its other end ends the worker, too.
     """
-    threading.Thread(target=_await_parent, daemon=True).start()
+    threading.Thread(target=_await_end, args=callers, daemon=True).start()
 
 
-def _await_parent() -> None:
+def _await_end(*callers: Connection) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        parent.join()
+        wait([parent.sentinel, *callers])
         os._exit(1)
 
 

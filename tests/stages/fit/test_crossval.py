@@ -11,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from hilbert.stages.fit.baselines import Logistic, Majority, make_baselines, pool, rotate
+from hilbert.stages.fit.batches import Index
 from hilbert.stages.fit.crossval import HilbertModel, cross_validate
+from hilbert.stages.fit.dataset import DocumentSet
 from hilbert.stages.fit.metrics import evaluate
 from hilbert.stages.fit.splits import SplitConfig, make_folds
+from hilbert.store.errors import FitError
 from support.synthetic import make_documents, small_config
 
 DOCUMENTS = make_documents(40, per_group=2)
@@ -226,6 +230,41 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
+
+
+class Failing:
+    """A model of which the first fold fails, in one way or another, while the others are long."""
+
+    name = "failing"
+
+    def __init__(self, folder: Path, fail: Callable[[], object]) -> None:
+        self.folder, self.fail = folder, fail
+
+    def fit_predict(
+        self, documents: DocumentSet, train: Index, test: Index, seed: int
+    ) -> NDArray[np.float64]:
+        (self.folder / str(test[0])).touch()
+        if test[0] == FOLDS[0].test[0]:
+            _wait_until(lambda: len(list(self.folder.iterdir())) == 2)
+            self.fail()
+        time.sleep(300)
+        raise AssertionError("it should have been stopped")
+
+
+def diverge() -> None:
+    raise FitError("training diverged")
+
+
+@pytest.mark.parametrize(
+    ("fail", "message"), [(diverge, "diverged"), (os.abort, "a worker process was stopped")]
+)
+def test_what_is_not_done_is_not_waited_for_after_an_error(
+    tmp_path: Path, fail: Callable[[], object], message: str
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(FitError, match=message):
+        cross_validate(DOCUMENTS, FOLDS, [Failing(tmp_path, fail)], workers=2)
+    assert time.monotonic() - started < 60
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
