@@ -114,7 +114,7 @@ def corrected_t_test(
 
 
 def paired_bootstrap(
-    mean: float, a: Sequence[float | None], b: Sequence[float | None]
+    mean: float, a: Sequence[float | None], b: Sequence[float | None], n_folds: int
 ) -> Difference:
     """Difference of two scores under the same resamples of the groups.
 
@@ -124,15 +124,17 @@ def paired_bootstrap(
         Of the documents as they are.
     a, b : sequence of (float or None)
         One a resample, None where undefined.
+    n_folds : int
+        Defined in both.
     """
     apart = np.array(a, dtype=np.float64) - np.array(b, dtype=np.float64)
     drawn = apart[~np.isnan(apart)]
     if not len(drawn) or math.isnan(mean):
-        return Difference(mean, math.nan, math.nan, math.nan, 0, "bootstrap")
+        return Difference(mean, math.nan, math.nan, math.nan, n_folds, "bootstrap")
     low, high = interval_of(drawn)
     beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p_value = min(1.0, 2 * (float(beyond) + 1) / (len(drawn) + 1))
-    return Difference(mean, low, high, p_value, 1, "bootstrap")
+    return Difference(mean, low, high, p_value, n_folds, "bootstrap")
 
 
 def compare(a: Compared, b: Compared, folds: Sequence[Fold]) -> Difference:
@@ -142,7 +144,11 @@ def compare(a: Compared, b: Compared, folds: Sequence[Fold]) -> Difference:
     else by the folds.
     """
     if a.auc_draws is not None and b.auc_draws is not None:
-        return paired_bootstrap(_apart(a.auc_macro, b.auc_macro), a.auc_draws, b.auc_draws)
+        mean = _apart(a.auc_macro, b.auc_macro)
+        n_folds = sum(
+            x is not None and y is not None for x, y in zip(a.auc_folds, b.auc_folds, strict=True)
+        )
+        return paired_bootstrap(mean, a.auc_draws, b.auc_draws, n_folds)
     return corrected_t_test(a.auc_folds, b.auc_folds, folds)
 
 

@@ -137,14 +137,17 @@ def test_what_cannot_be_compared(runs: Path, names: list[str], message: str) -> 
     assert found.output.count("\n") == 1
 
 
-def test_labels_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("what", "value"), [("label", "high"), ("group", "another")])
+def test_documents_that_were_edited_between(
+    runs: Path, tmp_path: Path, what: str, value: str
+) -> None:
     shutil.copytree(runs / "both", tmp_path / "both")
     inputs = tmp_path / "both" / "inputs.json"
     content = json.loads(inputs.read_text())
-    content["documents"]["d00"]["label"] = "high"
+    content["documents"]["d00"][what] = value
     inputs.write_text(json.dumps(content))
     found = run("compare", str(runs / "one"), str(tmp_path / "both"))
-    assert "were not evaluated on the same labels" in found.output
+    assert f"were not evaluated on the same {what}s" in found.output
 
 
 ALONE = ("--splits", "leave-one-group-out", "--epochs", "2", "--min-steps", "4", "--workers", "1",
@@ -206,13 +209,3 @@ def forget_resamples(file: Path) -> None:
     for model in scores.values():
         del model["auc_draws"]
     file.write_text(json.dumps(scores))
-
-
-def test_groups_that_were_edited_between(runs: Path, tmp_path: Path) -> None:
-    shutil.copytree(runs / "both", tmp_path / "both")
-    inputs = tmp_path / "both" / "inputs.json"
-    content = json.loads(inputs.read_text())
-    content["documents"]["d00"]["group"] = "another"
-    inputs.write_text(json.dumps(content))
-    found = run("compare", str(runs / "one"), str(tmp_path / "both"))
-    assert "were not evaluated on the same groups" in found.output

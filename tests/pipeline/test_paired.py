@@ -76,7 +76,7 @@ def test_two_folds_have_an_interval(arguments: list[str]) -> None:
     found.append(last("ablate", *two, "--only", "mean-pooling"))  # as it was kept
     for each in found:
         (other,) = each["targets"][0]["others"]
-        assert other["difference"]["method"] == "bootstrap"
+        assert (other["difference"]["method"], other["difference"]["n_folds"]) == ("bootstrap", 2)
         assert other["difference"]["low"] <= other["difference"]["mean"]
         assert other["difference"]["high"] >= other["difference"]["mean"]
     assert found[0] == found[1]

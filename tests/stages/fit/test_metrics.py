@@ -274,13 +274,13 @@ def test_one_fold_is_judged_by_a_paired_bootstrap() -> None:
              for n, p in (("hilbert", good), ("logistic", bad))}  # fmt: skip
     verdict = judge(scores, [fold])
     assert verdict.outcome == "beats"
-    assert verdict.difference.method == "bootstrap"
+    assert (verdict.difference.method, verdict.difference.n_folds) == ("bootstrap", 1)
     assert "paired bootstrap over groups" in verdict.sentence
     low, high = verdict.difference.low, verdict.difference.high
     assert 0 < low < verdict.difference.mean < high
     apart = np.quantile(draws["hilbert"] - draws["logistic"][::-1], [0.025, 0.975])
     assert high - low < apart[1] - apart[0]  # the pairing narrows it
-    same = paired_bootstrap(0.0, draws["logistic"], draws["logistic"])
+    same = paired_bootstrap(0.0, draws["logistic"], draws["logistic"], 1)
     assert (same.low, same.high, same.p_value) == (0.0, 0.0, 1.0)
     nothing = np.full(3, np.nan)
-    assert np.isnan(paired_bootstrap(0.1, nothing, nothing).low)
+    assert np.isnan(paired_bootstrap(0.1, nothing, nothing, 1).low)
