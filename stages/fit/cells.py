@@ -87,14 +87,20 @@ def _sorted(cells: Sequence[str | None], config: TargetConfig) -> tuple[str, ...
     known = [cell for cell in cells if cell is not None]
     found = tuple(sorted(set(known)))
     _check_case(found, config.column)
-    crowded = len(found) > MOST_NUMBERS and len(known) < LEAST_OF_EACH * len(found)
+    _check_measure(found, len(known), config.column)
+    return found
+
+
+def _check_measure(found: Sequence[str], n_told: int, column: str) -> None:
+    """Refuse many different numbers that were told rarely."""
+    crowded = len(found) > MOST_NUMBERS and n_told < LEAST_OF_EACH * len(found)
     if crowded and all(_number(name) is not None for name in found):
         raise FitError(
-            f"the target {config.column} holds {len(found)} different numbers in {len(known)}"
-            " documents, which are a measure and no classes; add a column to the corpus that bins"
-            f" them into a few, and fit that one with --target-kind ordinal"
+            f"the target {column} holds {len(found)} different numbers, each in"
+            f" {n_told / len(found):.1f} documents on average, which are a measure and no classes;"
+            " add a column to the corpus that bins them into a few, and fit that one with"
+            " --target-kind ordinal"
         )
-    return found
 
 
 def _check_case(classes: Sequence[str], column: str) -> None:
@@ -167,6 +173,7 @@ def _many_labels(cells: Sequence[str | None], config: TargetConfig) -> tuple[Que
             f"the target {config.column} has no label in any document, only {NONE[0]!r};"
             " there is nothing to predict"
         )
+    _check_measure(names, sum(len(own) for own in sets if own is not None), config.column)
     return tuple(
         Question(
             config.column,

@@ -184,7 +184,7 @@ def test_kinds_decide_the_key_and_classes_are_the_default(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--target", "measure"), "measure holds 36 different numbers in 36 documents"),
+        (("--target", "measure"), "measure holds 36 different numbers, each in 1.0 documents"),
         (("--target", "measure", "--target-kind", "ordinal"), "bins them"),
         (("--target", "mood", "--target-kind", "ordinal"), "--classes A,B,C"),
         (("--target", "mood", "--classes", "low,high"), "class 'mixed'"),

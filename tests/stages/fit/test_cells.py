@@ -62,12 +62,21 @@ def test_a_cell_is_written_as_it_was_read() -> None:
     assert cell_of(classes, np.array([0, 1, -1])[2]) == ""
 
 
+HALVES = [str(i / 2) for i in range(50)]
+
+
+def test_labels_that_are_numbers_and_repeat_are_codes() -> None:
+    cells = [f"{i % 30};{(i + 7) % 30};{(i + 11) % 30}" for i in range(60)]
+    assert len(read_target(cells, TargetConfig("diagnosis", "multilabel"))) == 30
+
+
 @pytest.mark.parametrize(
     ("cells", "config", "said"),
     [
         ([None, None], TargetConfig("y"), "y has no label in any document"),
         (["-", None], TargetConfig("y", "multilabel"), "only '-'"),
-        ([str(i / 2) for i in range(50)], TargetConfig("age"), "age holds 50 different numbers in"),
+        (HALVES, TargetConfig("age"), "age holds 50 different numbers, each in 1.0 documents"),
+        (HALVES, TargetConfig("age", "multilabel"), "age holds 50 different numbers, each in 1.0"),
         ([str(i) for i in range(21)], TargetConfig("age", "ordinal"), "21 different numbers, too"),
         (["low", "high"], TargetConfig("y", "ordinal"), "'high' is no number.* --classes"),
         (["1", "1.0", "2"], TargetConfig("y", "ordinal"), "one number as '1' and as '1.0'"),
