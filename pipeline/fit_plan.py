@@ -35,7 +35,7 @@ from hilbert.store.references import keys_of_row
 from hilbert.store.segment_table import SegmentSummary
 from hilbert.store.types import EncoderInfo
 
-FIT_VERSION = 7
+FIT_VERSION = 8
 """Raised when a fit gives other numbers for the same documents and options."""
 
 AUDIT_VERSION = 1

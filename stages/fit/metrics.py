@@ -25,7 +25,7 @@ from hilbert.stages.fit.resampled import Interval, score_intervals
 from hilbert.stages.fit.results import Inner
 from hilbert.stages.fit.splits import Fold
 from hilbert.stages.fit.targets import Asked
-from hilbert.stages.fit.truth import as_decisions, has_class, median_class
+from hilbert.stages.fit.truth import as_decisions, has_class, median_class, told_labels
 
 FEWEST_FOLDS = 3
 """Folds below which their spread is not judged by."""
@@ -288,7 +288,11 @@ def _mean_over_labels(labels: Labels, probabilities: Scores) -> dict[str, float]
         # of a label that is rare, *has not* is found by anyone
         f1 = f1_score(truth, p > 0.5, zero_division=0.0)
         parts.append({**own, "macro_f1": f1})
-    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+    brier = float(np.mean([part["brier"] for part in parts]))
+    told = [parts[k] for k in told_labels(labels)]
+    return {name: float(np.mean([part[name] for part in told])) for name in parts[0]} | {
+        "brier": brier
+    }
 
 
 def _kappa(labels: Labels, decided: Labels) -> float:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.stages.fit.config import Kind
-from hilbert.stages.fit.intervals import fold_means, interval_of, nan_mean
+from hilbert.stages.fit.intervals import fold_means, interval_of
 from hilbert.stages.fit.splits import Fold
-from hilbert.stages.fit.truth import has_class, median_class
+from hilbert.stages.fit.truth import has_class, median_class, told_labels
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -117,21 +117,27 @@ def confusions(labels: Labels, decided: Labels, n_classes: int, weights: Scores)
 def _decided(
     labels: Labels, probabilities: Scores, weights: Scores, kind: Kind = "classes"
 ) -> dict[str, Scores]:
-    """Scores of decisions and the Brier score, each of shape (n_resamples,)."""
+    """Scores of decisions and the Brier score, each of shape (n_resamples,).
+
+    Where a resample lacks a class, what counts all classes alike is NaN: else the interval would be
+    of the other classes.
+    """
     if kind == "multilabel":
         return _decided_by_label(labels, probabilities, weights)
     n_classes = probabilities.shape[1]
     tables = confusions(labels, probabilities.argmax(1), n_classes, weights)
     right = np.diagonal(tables, axis1=1, axis2=2)
     true, called = tables.sum(2), tables.sum(1)
+    there = np.unique(labels)
+    complete = (true[:, there] > 0).all(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         recalls = right / true
-        f1 = np.where(true > 0, 2 * right / (true + called), np.nan)
+        f1 = 2 * right / (true + called)
     distances = ((probabilities - np.eye(n_classes)[labels]) ** 2).sum(1)
     return {
-        "balanced_accuracy": nan_mean(recalls, 1),
-        "macro_f1": nan_mean(f1, 1),
-        "mcc": _mcc(right, true, called),
+        "balanced_accuracy": np.where(complete, recalls[:, there].mean(1), np.nan),
+        "macro_f1": np.where(complete, f1[:, there].mean(1), np.nan),
+        "mcc": np.where(complete, _mcc(right, true, called), np.nan),
         "brier": weights @ distances / np.maximum(weights.sum(1), 1e-12),
         **(_in_order(labels, probabilities, weights) if kind == "ordinal" else {}),
     }
@@ -151,8 +157,12 @@ def _decided_by_label(labels: Labels, probabilities: Scores, weights: Scores) ->
         tables = confusions(truth, np.asarray(p > 0.5, dtype=np.int64), 2, weights)
         found, wrong = tables[:, 1, 1], tables[:, 0, 1] + tables[:, 1, 0]
         f1 = 2 * found / np.maximum(2 * found + wrong, 1e-12)
-        parts.append({**own, "macro_f1": f1})
-    return {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+        parts.append({**own, "macro_f1": np.where(np.isnan(own["macro_f1"]), np.nan, f1)})
+    brier = np.mean([part["brier"] for part in parts], axis=0)
+    told = [parts[k] for k in told_labels(labels)]
+    return {name: np.mean([part[name] for part in told], axis=0) for name in parts[0]} | {
+        "brier": brier
+    }
 
 
 def ordered_scores(tables: Scores) -> dict[str, Scores]:

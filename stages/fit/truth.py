@@ -23,6 +23,21 @@ def has_class(labels: Labels, k: int) -> NDArray[np.bool_]:
     return found
 
 
+def told_labels(labels: Labels) -> Labels:
+    """Which of many labels some documents have and others lack; all, where there are none such.
+
+    Of the others no score tells anything: *has not* is always right of what nobody has.
+
+    Parameters
+    ----------
+    labels : int64 array of shape (n_documents, n_labels)
+        A matrix of 0 and 1.
+    """
+    n = labels.sum(0)
+    told = np.flatnonzero((n > 0) & (n < len(labels)))
+    return told if len(told) else np.arange(labels.shape[1])
+
+
 def as_decisions(labels: Labels, repeats: Repeats) -> tuple[Labels, Repeats]:
     """One class a decision: as it is, or whether a document has each of many labels.
 

@@ -126,3 +126,31 @@ def test_scores_of_many_labels_are_means_over_the_labels() -> None:
     low, high = found.macro_f1_ci
     assert low < found.macro_f1 < high
     assert sum(point.n for point in found.reliability) == 2 * N
+
+
+def test_a_label_that_no_tested_document_has_counts_for_nothing_but_brier() -> None:
+    """Else a model that says *has not* of all would be half right, of documents of few labels."""
+    truth = np.stack([np.arange(N) % 2, np.zeros(N, dtype=np.int64)], 1)
+    p = np.stack([np.where(RNG.random(N) < 0.8, truth[:, 0], 1 - truth[:, 0]) * 0.8 + 0.1,
+                  np.full(N, 0.4)], 1)  # fmt: skip
+    groups = [f"g{i // 2}" for i in range(N)]
+    folds = make_folds(truth[:, 0], groups, SplitConfig(folds=3, repeats=1))
+    both, one = (
+        evaluate(truth[:, :n], groups, "ab"[:n], folds, [p[f.test, :n] for f in folds],
+                 kind="multilabel", resamples=100)
+        for n in (2, 1)
+    )  # fmt: skip
+    for name in ("auc_macro", "balanced_accuracy", "macro_f1", "mcc"):
+        assert getattr(both, name) == getattr(one, name), name
+        assert getattr(both, f"{name}_ci") == getattr(one, f"{name}_ci"), name
+    assert both.brier == pytest.approx((one.brier + 2 * 0.4**2) / 2)
+
+
+def test_a_resample_that_lacks_a_class_is_left_out() -> None:
+    labels = np.array([0, 0, 0, 0, 1])
+    p = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.1]])
+    found = _decided(labels, p, np.array([[2.0, 1, 1, 1, 0], [1, 1, 1, 1, 1]]))
+    assert np.isnan(found["balanced_accuracy"]).tolist() == [True, False]
+    assert np.isnan(found["mcc"]).tolist() == [True, False]
+    assert found["balanced_accuracy"][1] == pytest.approx(0.375)
+    assert not np.isnan(found["brier"]).any()
