@@ -30,7 +30,7 @@ lint: .venv/installed
 .venv/installed: setup.cfg setup.py pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[models,vad,asr,tune,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[models,asr,tune,dev]"
 	touch $@
 
 clean:

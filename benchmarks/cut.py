@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import read_corpus
-from hilbert.pipeline.segment_step import segments_of
+from hilbert.pipeline.cut import segments_of
 from hilbert.stages.extract.encoders.base import EncodeJob
 from hilbert.stages.extract.encoders.windows import plan_windows
 from hilbert.stages.extract.recordings.audio import read_spans

@@ -6,9 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 from hilbert.pipeline import provenance
+from hilbert.pipeline.cut import config_of, reason_of, segments_of
 from hilbert.pipeline.plan import Work, read_inputs
 from hilbert.pipeline.progress import show_progress
-from hilbert.pipeline.segment_step import CHANGED, config_of, reason_of, segments_of
+from hilbert.pipeline.segment_step import CHANGED
 from hilbert.pipeline.session import Encoding, Result, SegmentedWork, Session
 from hilbert.stages.extract.encoders.base import EncodeJob, Encoder, Failed
 from hilbert.stages.extract.encoders.weights import ResolvedEncoder, load_encoder

@@ -19,8 +19,10 @@ def told_of_recognition(config: TranscribeConfig) -> dict[str, Any]:
 def idle_options(segments: SegmentConfig, transcribe: TranscribeConfig) -> tuple[str, ...]:
     """Sentences about options of a detector or a recogniser that is not asked for."""
     found = []
-    if segments.method != "vad" and (flags := _flags(_told(segments, OF_DETECTION))):
-        found.append(f"{flags} says how --segment vad cuts; without that it changes nothing")
+    if not segments.may_detect and (flags := _flags(_told(segments, OF_DETECTION))):
+        found.append(
+            f"{flags} says how speech is found; --segment {segments.method} does not look for it"
+        )
     if transcribe.model is None and (flags := _flags(_told(transcribe, _OF_RECOGNITION))):
         found.append(f"{flags} says how --transcribe does; without that it changes nothing")
     return tuple(found)

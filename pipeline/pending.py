@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.cut import config_of, must_hear
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.session import Session
 from hilbert.stages.extract.recordings.audio import probe
+from hilbert.stages.extract.segment_config import SegmentConfig
 from hilbert.stages.extract.stretches import kept_of
 from hilbert.store.errors import DocumentError
 from hilbert.store.types import Document, EncoderInfo, Seconds
@@ -18,12 +20,21 @@ from hilbert.store.types import Document, EncoderInfo, Seconds
 
 def set_aside(session: Session, works: Sequence[Work]) -> list[Work]:
     """The works that can be cut in this run; those that must be heard first are noted."""
-    if not session.options.dry_run or session.options.segments.method != "vad":
+    config = session.options.segments
+    if not session.options.dry_run or not config.may_detect:
         return list(works)
-    for work in works:
-        if work.document.audio is not None:
+    heard = [_must_hear(work.document, config_of(work, session)) for work in works]
+    for work, hear in zip(works, heard, strict=True):
+        if hear:
             note(session, work.document)
-    return [work for work in works if work.document.audio is None]
+    return [work for work, hear in zip(works, heard, strict=True) if not hear]
+
+
+def _must_hear(document: Document, config: SegmentConfig) -> bool:
+    try:
+        return must_hear(document, config)
+    except (DocumentError, OSError):
+        return False  # told when it is cut
 
 
 def note(session: Session, document: Document) -> None:

@@ -95,7 +95,7 @@ class Cutting:
     def __init__(self, options: SegmentConfig, digests: FileDigests) -> None:
         self._format, self._digests = options.transcript_format, digests
         self._options: dict[str, object] = {"options": options.for_key()}
-        if options.method == "vad":
+        if options.may_detect:
             weights = digests.of(weights_file())
             self._options["detector"] = {"weights": weights, "version": SPEECH_VERSION}
         self._known: dict[tuple[object, ...], tuple[Mapping[str, object], str]] = {}

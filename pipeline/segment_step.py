@@ -3,30 +3,22 @@
 import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline import plan, provenance
+from hilbert.pipeline.cut import config_of, reason_of, segments_of
 from hilbert.pipeline.pending import set_aside
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.session import Result, SegmentedWork, Session
-from hilbert.stages.extract.recordings.audio import probe
-from hilbert.stages.extract.segment import require_within, segment_document
-from hilbert.stages.extract.segment_config import SegmentConfig
-from hilbert.stages.extract.speech_activity import speech_regions
-from hilbert.stages.extract.stretches import kept_of
-from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised
-from hilbert.stages.extract.transcripts.shared_file import names_of
-from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store import keys
 from hilbert.store.bulk import many_objects
-from hilbert.store.errors import DocumentError, StoreError
+from hilbert.store.errors import DocumentError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import Document, EncoderInfo, Segment, Span, Turn
+from hilbert.store.types import EncoderInfo, Segment
 
 CHANGED = "its files changed while they were read; run the command again"
 
@@ -87,56 +79,6 @@ def _feature_keys(
     return {**known, **plan.feature_keys(others, work.inputs, summary)}
 
 
-def segments_of(
-    document: Document, config: SegmentConfig, *, hear: bool = True
-) -> tuple[Segment, ...]:
-    """Read the files of one document and cut it, audio segments before text segments.
-
-    Parameters
-    ----------
-    document : Document
-    config : SegmentConfig
-    hear : bool
-        False for its texts alone, which do not depend on its recording.
-
-    Raises
-    ------
-    DocumentError
-        If its audio or transcript cannot be used.
-    """
-    turns = None
-    if document.transcript is not None:
-        turns = _turns_of(document, document.transcript, config, hear=hear)
-    elif document.text is not None:
-        turns = parse_transcript(document.text.encode())
-    if document.audio is None or not hear:
-        return segment_document(turns, None, config, document=document)
-    audio = Path(document.audio)
-    duration_s = probe(audio).duration_s
-    speech: tuple[Span, ...] = ()
-    if config.method == "vad":
-        speech = speech_regions(audio, kept_of(document, duration_s), config.speech)
-    return segment_document(turns, duration_s, config, document=document, speech=speech)
-
-
-def _turns_of(
-    document: Document, transcript: str, config: SegmentConfig, *, hear: bool
-) -> tuple[Turn, ...]:
-    path, names = Path(transcript), names_of(document)
-    if document.diarisation is None:
-        return read_transcript(path, config.transcript_format, names)
-    who, offset_s = document.diarisation
-    turns = read_transcript(Path(who), "rttm", names)
-    if document.audio is not None and hear:
-        require_within(turns, offset_s, probe(Path(document.audio)).duration_s)
-    return read_diarised(path, Speakers(turns, offset_s))
-
-
-def reason_of(error: DocumentError | StoreError | OSError) -> str:
-    """Why a document failed, without the path that the system's errors hold."""
-    return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
-
-
 def _segment(session: Session, missing: Mapping[str, Sequence[Work]]) -> None:
     """Cut documents and store their segments; those of equal content share them."""
     todo = {key: members[0] for key, members in missing.items()}
@@ -171,14 +113,6 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
                 index.refresh()  # another extraction may have cut some of the others
             yield Result(key, is_new=is_new, summary=summary)
     index.refresh()
-
-
-def config_of(work: Work, session: Session) -> SegmentConfig:
-    """How a document is cut; the format that is forced is one of given transcripts."""
-    config = session.options.segments
-    if "transcription" in work.cut:  # its transcript was made, as Whisper's JSON
-        return replace(config, transcript_format="auto")
-    return config
 
 
 def _check_unchanged(session: Session, work: Work) -> None:

@@ -36,6 +36,11 @@ def telling(turns: Sequence[Turn]) -> list[Turn]:
     return spoken or [turn for turn in turns if is_timed(turn)]
 
 
+def are_timed(turns: Sequence[Turn]) -> bool:
+    """Whether audio can be cut by the turns that `telling` gives."""
+    return bool(turns) and all(is_timed(turn) for turn in turns)
+
+
 def segment_document(
     turns: Sequence[Turn] | None,
     audio_duration_s: Seconds | None,
@@ -60,7 +65,8 @@ def segment_document(
         transcripts: an untimed one cannot be cut), its ``transcript_offset_s`` is added to the
         turns' times first, its ``speaker`` is that of turns without one (see `placed`).
     speech : sequence of Span
-        Regions of speech in what is kept of the audio, by which ``vad`` cuts it.
+        Regions of speech in what is kept of the audio, by which it is cut where turns do not;
+        without them into windows.
 
     Returns
     -------
@@ -80,7 +86,7 @@ def segment_document(
             f"remove the document"
         )
     turns = placed(telling(turns or ()), document)
-    times = bool(turns) and all(is_timed(turn) for turn in turns)
+    times = are_timed(turns)
     if config.method == "turns" and not times:
         raise DocumentError(_no_times(turns))
     groups = _groups(turns, config, document) if times else group_by_speaker(turns)
@@ -139,7 +145,7 @@ def _audio_of_itself(
     audio: list[Segment] = []
     for stretch in kept_stretches(document):
         kept = intersect(stretch, recording)
-        if config.method == "vad":
+        if speech:
             regions = [Turn("", speaker, *region) for region in speech]
             groups = _merged(cut_to(regions, kept), config)
             audio += _audio_of_groups(groups, audio_duration_s, config)

@@ -22,7 +22,7 @@ class SegmentConfig:
     """How documents are cut."""
 
     window_s: Seconds = 10.0
-    """Windows of audio, at most this long and all equal, where no times are known."""
+    """Windows of audio, at most this long and all equal, where neither turns nor speech cut it."""
     max_s: Seconds = LONGEST_S
     """A longer turn is split into equal pieces."""
     min_s: Seconds = 2.0
@@ -36,15 +36,15 @@ class SegmentConfig:
     method: Method = "auto"
     """Audio is cut by turns, which all need times; into windows, whatever the turns say; or by vad
     into regions of speech, with the limits of turns; auto is by turns where all have times, else
-    windows."""
+    by vad, or into windows where nobody speaks."""
     vad_threshold: float = SPEECH.threshold
-    """vad: probability from which on a frame of 32 ms is speech."""
+    """vad, auto: probability from which on a frame of 32 ms is speech."""
     min_speech_s: Seconds = SPEECH.min_speech_s
-    """vad: a shorter sound is no speech."""
+    """vad, auto: a shorter sound is no speech."""
     min_silence_s: Seconds = SPEECH.min_silence_s
-    """vad: a shorter pause does not end a region."""
+    """vad, auto: a shorter pause does not end a region."""
     speech_pad_s: Seconds = SPEECH.pad_s
-    """vad: added at both ends of a region, up to the middle of the pause."""
+    """vad, auto: added at both ends of a region, up to the middle of the pause."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -78,9 +78,14 @@ class SegmentConfig:
         names = list(_SINCE_THE_FIRST_VERSION)
         names += ["transcript_format"] * (self.transcript_format != "auto")
         names += ["method"] * (self.method != "auto")
-        names += OF_DETECTION * (self.method == "vad")
+        names += OF_DETECTION * self.may_detect
         values = asdict(self)
         return {name: values[name] for name in names}
+
+    @property
+    def may_detect(self) -> bool:
+        """Whether there may be documents that regions of speech are looked for in."""
+        return self.method in ("auto", "vad")
 
     @property
     def speech(self) -> SpeechOptions:

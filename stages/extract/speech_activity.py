@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hilbert.stages.extract.recordings.audio import Waveform, read_spans
 from hilbert.stages.extract.transcripts.timing import equal_pieces
-from hilbert.store.errors import DocumentError, HilbertError
+from hilbert.store.errors import HilbertError
 from hilbert.store.types import Seconds, Span
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def weights_file() -> Path:
         if found.is_file():
             return found
     raise HilbertError(
-        f"--segment vad needs the weights of {PACKAGE}, which is not installed:"
-        " pip install 'hilbert-speech[vad]'"
+        f"finding speech needs the weights of {PACKAGE}, which is not installed:"
+        f" pip install '{PACKAGE}>=6.2.3,<7', or cut with --segment turns or windows"
     )
 
 
@@ -88,12 +88,12 @@ def speech_regions(
     Returns
     -------
     tuple of Span
-        In order, without overlap, each inside one stretch.
+        In order, without overlap, each inside one stretch; none where nobody speaks.
 
     Raises
     ------
     DocumentError
-        If the recording cannot be read, is silent, or nobody speaks in it.
+        If the recording cannot be read, or is silent.
     HilbertError
         If the detector is not to be had.
     """
@@ -105,11 +105,6 @@ def speech_regions(
     for i, blocks in groupby(zip(pieces, waveforms, strict=True), key=lambda pair: pair[0][0]):
         found = _probabilities(waveform for _, waveform in blocks)
         regions += regions_of(found, stretches[i], options)
-    if not regions:
-        raise DocumentError(
-            "nobody speaks in the audio that is kept, as far as the detector tells; lower"
-            " --vad-threshold, or use --segment windows"
-        )
     return tuple(regions)
 
 

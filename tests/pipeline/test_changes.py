@@ -152,9 +152,12 @@ def test_only_what_a_change_touches_is_done_again(
     assert counted() == {}
     done = project.extract(*flags)
     assert counted() == encoded
-    for name in ("segmented", "encoded", "audio_seconds"):
-        assert foretold[name] == pytest.approx(done[name], abs=0.1), name
-    assert done["segmented"] == len(cut)
+    assert foretold["segmented"] == done["segmented"] == len(cut)
+    if change is bump_the_segmenter:  # how a recording without times is cut is not foretold
+        assert foretold["encoded"] == {"tiny-whisper": 1, "tiny-bert": 0}
+    else:
+        assert foretold["encoded"] == done["encoded"]
+        assert foretold["audio_seconds"] == pytest.approx(done["audio_seconds"], abs=0.1)
     assert (key_of_fit(project) != before) is fitted
 
 
@@ -289,12 +292,13 @@ def test_a_dry_run_tells_what_prune_drops(project: Project) -> None:
 
 
 def test_features_that_are_not_of_the_new_segments_are_told(project: Project) -> None:
-    project.extract()
-    only_text = ["--window-s", "5", "--no-audio"]
+    project.extract("--segment", "windows")
+    windows = ["--segment", "windows"]
+    only_text = [*windows, "--window-s", "5", "--no-audio"]
     arguments = [a for a in project.arguments() if a != str(project.whisper)]
     del arguments[arguments.index("--encoder")]
     foreseen = json.loads(run(*arguments, *only_text, "--json", "--dry-run").stdout)
-    assert foreseen["outdated"] == {"tiny-whisper": 1}
+    assert foreseen["outdated"] == {"tiny-whisper": 3}
     done = run(*arguments, *only_text)
-    assert "1 document has no features of tiny-whisper any more" in done.stdout
-    assert project.extract("--window-s", "5")["outdated"] == {}
+    assert "3 documents have no features of tiny-whisper any more" in done.stdout
+    assert project.extract(*windows, "--window-s", "5")["outdated"] == {}

@@ -75,16 +75,16 @@ def test_a_killed_extraction_resumes_to_the_same_features(few: Path, tmp_path: P
 
 
 def test_long_interviews_without_times(test_data: Path, tmp_path: Path) -> None:
-    """Eight minutes each, turns named and untimed: windows of audio, turns of text."""
+    """Eight minutes each, turns named and untimed: regions of speech, turns of text."""
     store = tmp_path / "osce.zarr"
     assert extract(test_data / "osce-sample/corpus.csv", store)["failed"] == []
     opened = hilbert.open_store(store)
     for document in opened.documents():
         x, times = opened.read(document, "whisper")
         assert x.shape == (len(times), 768)
-        assert times[0, 0] == 0
-        np.testing.assert_allclose(times[1:, 0], times[:-1, 1])
-        assert 440 < times[-1, 1] < 540
+        assert (times[1:, 0] >= times[:-1, 1]).all()
+        assert 200 < np.diff(times).sum() < 540
+        assert np.diff(times).max() <= 30.001
         texts = [s for s in opened.segments(document) if s.modality == "text"]
         assert {s.speaker for s in texts} == {"D", "P"}
         assert opened.read(document, "minilm").x.shape == (len(texts), 768)

@@ -11,14 +11,13 @@ import pytest
 import hilbert
 from hilbert.pipeline.plan import Cutting, Inputs
 from hilbert.stages.extract.segment_config import SegmentConfig
-from hilbert.store import keys
 from hilbert.store.file_digests import FileDigests
 from hilbert.store.types import Document
 from support.project import Project, run
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("silero_vad") is None,
-    reason="silero-vad is not installed: pip install 'hilbert-speech[vad]'",
+    reason="silero-vad is not installed: pip install silero-vad",
 )
 
 
@@ -27,15 +26,11 @@ def key(config: SegmentConfig) -> str:
         return Cutting(config, digests).work(Document("a"), Inputs("x", "y")).segment_key
 
 
-def test_keys_are_those_of_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_keys_hold_what_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HILBERT_CACHE", str(tmp_path))
-    monkeypatch.setattr(keys, "SEGMENT_VERSION", 1)
-    assert key(SegmentConfig()) == key(SegmentConfig(speech_pad_s=0.2)) == FIRST_KEY
-    assert len({key(SegmentConfig(method=m)) for m in ("auto", "turns", "windows")}) == 3  # type: ignore[arg-type]
-
-
-FIRST_KEY = "a9182b6512d2e79f8bd6373a92d747fff86437e0"
-"""What version 0.1.0 made of the same, before there was a choice."""
+    turns = key(SegmentConfig(method="turns"))
+    assert turns == key(SegmentConfig(method="turns", speech_pad_s=0.2))
+    assert len({turns, *(key(SegmentConfig(method=m)) for m in ("auto", "windows", "vad"))}) == 4  # type: ignore[arg-type]
 
 
 @needs_weights
@@ -103,11 +98,39 @@ def test_speech_on_real_recordings_then_nothing_to_do(project: Project, test_dat
 
 
 @needs_weights
+def test_a_recording_without_times_is_cut_where_somebody_speaks(
+    project: Project, test_data: Path
+) -> None:
+    """As one with times is, whose pauses are left out too."""
+    folder = test_data / "speechocean762"
+    (audio,) = sorted((folder / "audio").glob("*.opus"))[:1]
+    words = "what is said, without any times"
+    project.write_table(
+        [{"id": "alone", "audio": str(audio)}, {"id": "words", "audio": str(audio), "text": words}]
+    )
+    assert project.extract("--dry-run")["encoded"] == project.extract()["encoded"]
+    by_itself = audio_of(project)
+    project.extract("--segment", "vad")
+    assert audio_of(project) == by_itself
+    project.extract("--segment", "windows")
+    assert audio_of(project) != by_itself
+
+
+def audio_of(project: Project) -> dict[str, list[tuple[float | None, float | None]]]:
+    store = hilbert.open_store(project.store)
+    return {
+        name: [(s.start_s, s.end_s) for s in store.segments(name) if s.modality == "audio"]
+        for name in ("alone", "words")
+    }
+
+
+@needs_weights
 def test_nobody_speaks_in_tones(project: Project) -> None:
     done = project.extract("--segment", "vad", expect=3)
     reasons = {failed["id"]: failed["reason"] for failed in done["failed"]}
     assert reasons.keys() == {"audio", "both1", "both2"}
     assert all("nobody speaks" in reason for reason in reasons.values())
+    assert project.extract()["failed"] == []  # into windows then
 
 
 def test_without_the_weights(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,4 +142,4 @@ def test_without_the_weights(project: Project, monkeypatch: pytest.MonkeyPatch) 
     )
     done = run(*project.arguments("--segment", "vad"))
     assert done.exit_code == 1
-    assert "pip install 'hilbert-speech[vad]'" in done.stderr
+    assert "pip install 'silero-vad" in done.stderr

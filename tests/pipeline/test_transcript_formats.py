@@ -120,7 +120,8 @@ class TestForcing:
     DOCUMENT = Document("a", transcript="a.txt")
     BEFORE = {  # noqa: RUF012
         "options": {
-            "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64
+            "window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64,
+            "method": "turns",
         },
         "start": None, "end": None, "exclude": (), "transcript_offset": 0.0, "speaker": None,
         "language": None, "version": keys.SEGMENT_VERSION,
@@ -131,8 +132,8 @@ class TestForcing:
 
     def test_keys_made_before_the_option_stay(self) -> None:
         before = keys.segment_key(None, "t", keys.digest("cut", self.BEFORE))
-        assert self.key(SegmentConfig()) == before
-        assert self.key(SegmentConfig(transcript_format="auto")) == before
+        assert self.key(SegmentConfig(method="turns")) == before
+        assert self.key(SegmentConfig(method="turns", transcript_format="auto")) == before
 
     def test_a_forced_format_is_part_of_the_key(self) -> None:
         forced = [self.key(SegmentConfig(transcript_format=name)) for name in ("plain", "csv")]

@@ -338,6 +338,16 @@ class TestMethods:
         assert audio_of(segments) == [(start, end, None) for start, end in expected]
         assert len(text_of(segments)) == (0 if turns is None else 2)
 
+    @pytest.mark.parametrize("turns", [None, [Turn("One.", "D"), Turn("Two.", "P")]])
+    def test_speech_where_there_are_no_times(self, turns: list[Turn] | None) -> None:
+        speech = [Span(1, 4), Span(8, 11)]
+        by_itself, by_speech = (
+            segment_document(turns, 40, config, document=DOCUMENT, speech=speech)
+            for config in (CONFIG, SegmentConfig(method="vad"))
+        )
+        assert by_itself == by_speech
+        assert audio_of(by_itself) == [(1, 4, None), (8, 11, None)]
+
     def test_speech_never_reaches_over_an_exclusion(self) -> None:
         config = SegmentConfig(method="vad")
         document = Document("a", exclude=(Span(2, 2.1),), speaker="P")
@@ -431,15 +441,13 @@ class TestConfig:
 
     def test_only_what_can_change_the_result_is_in_the_key(self) -> None:
         first = {"window_s": 10.0, "max_s": 30.0, "min_s": 2.0, "max_gap_s": 1.0, "max_words": 64}
-        assert CONFIG.for_key() == first  # as it was before there was a choice
-        assert SegmentConfig(vad_threshold=0.7).for_key() == first
-        assert SegmentConfig(method="turns").for_key() == {**first, "method": "turns"}
+        speech = {"min_speech_s": 0.25, "min_silence_s": 0.3, "speech_pad_s": 0.1}
+        assert CONFIG.for_key() == {**first, **speech, "vad_threshold": 0.5}
+        turns = SegmentConfig(method="turns", vad_threshold=0.7)
+        assert turns.for_key() == {**first, "method": "turns"}
         assert SegmentConfig(transcript_format="csv").for_key()["transcript_format"] == "csv"
         by_speech = SegmentConfig(method="vad", vad_threshold=0.7).for_key()
-        assert by_speech == {
-            **first, "method": "vad", "vad_threshold": 0.7, "min_speech_s": 0.25,
-            "min_silence_s": 0.3, "speech_pad_s": 0.1,
-        }  # fmt: skip
+        assert by_speech == {**first, **speech, "method": "vad", "vad_threshold": 0.7}
 
 
 def test_real_interviews(test_data: Path) -> None:

@@ -30,7 +30,7 @@ from hilbert.store.types import Span
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("silero_vad") is None,
-    reason="silero-vad is not installed: pip install 'hilbert-speech[vad]'",
+    reason="silero-vad is not installed: pip install silero-vad",
 )
 BARE = SpeechOptions(min_speech_s=0.0, min_silence_s=0.0, pad_s=0.0)
 
@@ -97,7 +97,7 @@ class TestRegions:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(HilbertError, match=r"pip install 'hilbert-speech\[vad\]'"):
+    with pytest.raises(HilbertError, match="pip install 'silero-vad"):
         weights_file()
 
 
@@ -140,8 +140,7 @@ class TestDetector:
             "hum": 0.01 * np.sin(2 * np.pi * 50 * t),
         }[kind]
         soundfile.write(tmp_path / "a.wav", wave.astype(np.float32), 16_000)
-        with pytest.raises(DocumentError, match="nobody speaks"):
-            speech_regions(tmp_path / "a.wav", [Span(0.0, 20.0)], SpeechOptions())
+        assert speech_regions(tmp_path / "a.wav", [Span(0.0, 20.0)], SpeechOptions()) == ()
 
     def test_silence(self, tmp_path: Path) -> None:
         soundfile.write(tmp_path / "a.wav", np.zeros(16_000, np.float32), 16_000)
