@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import read_corpus
-from hilbert.pipeline.cut import segments_of
+from hilbert.pipeline.cut import cut_document
 from hilbert.stages.extract.encoders.base import EncodeJob
 from hilbert.stages.extract.encoders.windows import plan_windows
 from hilbert.stages.extract.recordings.audio import read_spans
@@ -37,7 +37,7 @@ class Cut:
 
 def cut_documents(table: Path) -> Cut:
     documents = read_corpus(table).documents
-    return Cut(documents, tuple(segments_of(d, SegmentConfig()) for d in documents))
+    return Cut(documents, tuple(cut_document(d, SegmentConfig()).segments for d in documents))
 
 
 def first_documents(corpus: Path, n: int, folder: Path) -> Path:

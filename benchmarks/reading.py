@@ -143,7 +143,7 @@ def random_spans(rng: np.random.Generator) -> tuple[Segment, ...]:
 
 
 def summary_of(cut: tuple[Segment, ...]) -> SegmentSummary:
-    return SegmentSummary(boundaries_digest(cut), "", len(cut), 0, speakers_of(cut), {})
+    return SegmentSummary(boundaries_digest(cut), "", len(cut), 0, 0.0, "", speakers_of(cut), {})
 
 
 def check(path: Path, flat: Path, places: list[Place]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilbert.pipeline.cut import reason_of, segments_of
+from hilbert.pipeline.cut import cut_document, reason_of
 from hilbert.stages.extract.checks.alignment import alignment_problems
 from hilbert.stages.extract.checks.bandwidth import bandwidth_problems
 from hilbert.stages.extract.checks.columns import column_problems
@@ -107,7 +107,7 @@ def check_document(document: Document, config: SegmentConfig, signal: Signal | N
     problems: list[Problem] = []
     segments: tuple[Segment, ...] = ()
     try:
-        segments = segments_of(document, config, detect=signal is not None)
+        segments = cut_document(document, config, detect=signal is not None).segments
     except (DocumentError, OSError) as error:
         problems.append(problem_of(DocumentError(reason_of(error))))
     turns = _turns(document, config.transcript_format)

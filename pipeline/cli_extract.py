@@ -109,7 +109,7 @@ from hilbert.store.feature_store import encoders_at
     "--segment",
     SegmentConfig,
     "method",
-    "Cut audio by turns, into windows, or into regions of speech (vad); auto: by turns if timed.",
+    "Cut audio by turns, into windows, or where somebody speaks (vad); auto: turns, else vad.",
     type=click.Choice(["auto", "turns", "windows", "vad"]),
 )
 @option("--vad-threshold", SegmentConfig, "vad_threshold", "vad: probability that is speech.")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.session import Session
@@ -15,13 +16,21 @@ from hilbert.stages.extract.transcripts.diarised import Speakers, read_diarised
 from hilbert.stages.extract.transcripts.shared_file import names_of
 from hilbert.stages.extract.transcripts.transcript import parse_transcript, read_transcript
 from hilbert.store.errors import DocumentError, StoreError
+from hilbert.store.segment_table import Cut
 from hilbert.store.types import Document, Seconds, Segment, Span, Turn
 
 
-def segments_of(
+class CutDocument(NamedTuple):
+    """The segments of a document, audio before text, and by what its audio was cut."""
+
+    segments: tuple[Segment, ...]
+    by: Cut | None = None
+
+
+def cut_document(
     document: Document, config: SegmentConfig, *, hear: bool = True, detect: bool = True
-) -> tuple[Segment, ...]:
-    """Read the files of one document and cut it, audio segments before text segments.
+) -> CutDocument:
+    """Read the files of one document and cut it.
 
     Parameters
     ----------
@@ -39,12 +48,13 @@ def segments_of(
     """
     turns = _turns_of(document, config, hear=hear)
     if document.audio is None or not hear:
-        return segment_document(turns, None, config, document=document)
+        return CutDocument(segment_document(turns, None, config, document=document))
     duration_s = probe(Path(document.audio)).duration_s
-    speech: tuple[Span, ...] = ()
-    if detect and _is_cut_by_speech(turns, config):
-        speech = _speech_of(document, duration_s, config)
-    return segment_document(turns, duration_s, config, document=document, speech=speech)
+    by_speech = _is_cut_by_speech(turns, config)
+    speech = _speech_of(document, duration_s, config) if by_speech and detect else ()
+    segments = segment_document(turns, duration_s, config, document=document, speech=speech)
+    by_turns = not by_speech and config.method != "windows"
+    return CutDocument(segments, "turns" if by_turns else "speech" if speech else "windows")
 
 
 def must_hear(document: Document, config: SegmentConfig) -> bool:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from hilbert.pipeline import provenance
-from hilbert.pipeline.cut import config_of, reason_of, segments_of
+from hilbert.pipeline.cut import config_of, cut_document, reason_of
 from hilbert.pipeline.plan import Work, read_inputs
 from hilbert.pipeline.progress import show_progress
 from hilbert.pipeline.segment_step import CHANGED
@@ -140,7 +140,7 @@ def _segments(session: Session, modality: Modality, work: Work) -> Sequence[Segm
     """Segments from the store for audio; with their texts, which the store lacks, for text."""
     if modality == "audio":
         return session.store.segments_under(work.segment_key)
-    segments = segments_of(work.document, config_of(work, session), hear=False)
+    segments = cut_document(work.document, config_of(work, session), hear=False).segments
     texts = [s for s in segments if s.modality == "text"]
     if keys.texts_digest(texts, salt=session.store.salt) != session.summary(work.segment_key).texts:
         raise DocumentError(CHANGED)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hilbert.pipeline.choose_targets import choose_targets
+from hilbert.pipeline.cuts import Cuts, cuts_of, describe_cuts
 from hilbert.pipeline.documents import (
     choose_encoders,
     choose_rows,
@@ -126,6 +127,8 @@ class FitPlan:
         Whether it is there already, so that nothing would be done.
     transcribe : mapping, optional
         How transcripts were made of the documents that had none.
+    cuts : mapping of str to int
+        Numbers of documents by what their audio was cut, where audio is used.
     """
 
     target: str
@@ -142,6 +145,7 @@ class FitPlan:
     run_dir: Path
     up_to_date: bool
     transcribe: Mapping[str, Any] | None = None
+    cuts: Cuts = field(default_factory=dict)
 
     @property
     def generation(self) -> int:
@@ -187,7 +191,12 @@ def plan_fit(
         options.speakers,
         {info.modality for info in encoders},
     )
-    warnings = (*heard, *check_splits(documents, options.splits, split_column(rows)))
+    hears = any(info.modality == "audio" for info in encoders)
+    cuts = cuts_of(summaries[row.id] for row in rows if row.id in summaries) if hears else {}
+    warnings = (
+        *heard, *describe_cuts(cuts),
+        *check_splits(documents, options.splits, split_column(rows)),
+    )  # fmt: skip
     for name, values in subgroup_columns(rows, options).items():
         check_subgroups(name, values)
     segments = segment_options(rows, summaries)
@@ -200,7 +209,7 @@ def plan_fit(
         check_free(run_dir, overwrite=place.overwrite)
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
                    left_out, segments, options.speakers, warnings, run_dir,
-                   up_to_date, transcribe)  # fmt: skip
+                   up_to_date, transcribe, cuts)  # fmt: skip
 
 
 def _check_names(documents: DocumentSet) -> None:

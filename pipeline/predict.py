@@ -5,7 +5,7 @@ a store that `fit` reads is never written to.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline.corpus import Corpus
+from hilbert.pipeline.cuts import cuts_of, foreign_cuts
 from hilbert.pipeline.documents import (
     label_documents,
     load_features,
@@ -144,12 +145,27 @@ def predict(
     if dry_run:
         nobody = np.empty((0, len(classes)))
         return Predictions((), classes, nobody, report, speakers, warnings)
-    scored, failed = _score(model, open_store(store_path), infos, speakers, report)
+    store = open_store(store_path)
+    scored, failed = _score(model, store, infos, speakers, report)
+    warnings += _cut_otherwise(store, scored, infos, run)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
     write_csv(out, ["id", *classes], ([name, *scored[name].tolist()] for name in ids))
     probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(classes))
     report = replace(report, failed=failed)
     return Predictions(ids, classes, probabilities, report, speakers, warnings)
+
+
+def _cut_otherwise(
+    store: FeatureStore,
+    scored: Collection[str],
+    infos: Sequence[EncoderInfo],
+    run: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """What is said of audio that was not cut as that of the run."""
+    if not any(info.modality == "audio" for info in infos):
+        return ()
+    rows = [row for row in store.manifest().rows if row.id in scored]
+    return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts"))
 
 
 def _score(

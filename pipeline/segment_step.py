@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilbert.pipeline import plan, provenance
-from hilbert.pipeline.cut import config_of, reason_of, segments_of
+from hilbert.pipeline.cut import CutDocument, config_of, cut_document, reason_of
 from hilbert.pipeline.pending import set_aside
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.progress import show_progress
@@ -18,7 +18,7 @@ from hilbert.store import keys
 from hilbert.store.bulk import many_objects
 from hilbert.store.errors import DocumentError
 from hilbert.store.segment_table import SegmentSummary, speakers_of, to_rows
-from hilbert.store.types import EncoderInfo, Segment
+from hilbert.store.types import EncoderInfo
 
 CHANGED = "its files changed while they were read; run the command again"
 
@@ -101,13 +101,13 @@ def cut_documents(session: Session, todo: Mapping[str, Work]) -> Generator[Resul
     with session.writer("segments", provenance.of_segments()) as writer:
         for key, work in todo.items():
             try:
-                segments = segments_of(work.document, config_of(work, session))
+                found = cut_document(work.document, config_of(work, session))
                 _check_unchanged(session, work)
             except (DocumentError, OSError) as error:
                 yield Result(key, reason_of(error))
                 continue
-            rows = to_rows(segments, speakers_of(segments))
-            summary = _summarise(segments, rows, work, session.store.salt)
+            rows = to_rows(found.segments, speakers_of(found.segments))
+            summary = _summarise(found, rows, work, session.store.salt)
             is_new = key not in index
             if is_new and writer.add(key, rows, asdict(summary)):
                 index.refresh()  # another extraction may have cut some of the others
@@ -122,8 +122,9 @@ def _check_unchanged(session: Session, work: Work) -> None:
 
 
 def _summarise(
-    segments: Sequence[Segment], rows: NDArray[np.float64], work: Work, salt: bytes
+    found: CutDocument, rows: NDArray[np.float64], work: Work, salt: bytes
 ) -> SegmentSummary:
+    segments = found.segments
     speakers = speakers_of(segments)
     audio = [s for s in segments if s.modality == "audio"]
     text = [s for s in segments if s.modality == "text"]
@@ -136,4 +137,5 @@ def _summarise(
         content=keys.content_digest(rows.tobytes(), speakers),
         speakers=speakers,
         components=plan.segment_components(work.inputs, work.cut),
+        cut=found.by,
     )

@@ -6,7 +6,7 @@ The text of a segment is never stored, only its number of words.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from hilbert.store.types import MODALITIES, Modality, Seconds, Segment
 
 WIDTH = 5  # start_s, end_s, speaker code, number of words, modality code
+
+Cut = Literal["turns", "speech", "windows"]
+"""By what audio was cut: the transcript's times, where somebody speaks, or equal windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ class SegmentSummary:
         Digest of all that is stored of the segments: what a fit sees of them.
     speakers : tuple of str
         Names the speaker codes stand for.
+    components : dict
+        What the segments' key was made of.
+    cut : {"turns", "speech", "windows"}, optional
+        By what the audio was cut; None without audio, and of segments made before it was told.
     """
 
     boundaries: str
@@ -44,6 +51,7 @@ class SegmentSummary:
     content: str
     speakers: tuple[str, ...]
     components: dict[str, Any]
+    cut: Cut | None = None
 
     @classmethod
     def from_json(cls, about: dict[str, Any]) -> "SegmentSummary":
