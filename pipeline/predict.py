@@ -165,7 +165,8 @@ def _cut_otherwise(
     if not any(info.modality == "audio" for info in infos):
         return ()
     rows = [row for row in store.manifest().rows if row.id in scored]
-    return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts"))
+    told = None if run["segments"].get("method", "auto") == "auto" else {}
+    return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts", told))
 
 
 def _score(
