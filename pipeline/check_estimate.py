@@ -21,6 +21,8 @@ FP32_FACTOR = 2.6
 LOG_MEL_S = 2.4
 DECODE_S = 5.1
 """Ogg Opus of 16 kHz."""
+LISTEN_S = 9.5
+"""Looking for speech, of recordings whose transcripts have no times."""
 WORDS_PER_S = 4_300.0
 """Through MiniLM: 2.1 s for the 9,000 words of an hour."""
 
@@ -57,11 +59,13 @@ def estimate(facts: Sequence[Facts], decode_s_per_hour: float | None) -> Estimat
     sound = [fact for fact in facts if not fact.fails]
     speech_h = sum(fact.seconds() for fact in sound) / 3600
     recorded_h = sum(fact.info.duration_s for fact in sound if fact.info) / 3600
+    heard_h = sum(fact.info.duration_s for fact in sound if fact.info and not fact.is_timed) / 3600
     n_words = sum(fact.n_words for fact in sound)
     slower = 1.0 if best_audio_precision() == "bf16" else FP32_FACTOR
     models_s = speech_h * (FORWARD_S * slower + LOG_MEL_S) + n_words / WORDS_PER_S
+    models_s += heard_h * LISTEN_S
     decode_s = DECODE_S if decode_s_per_hour is None else decode_s_per_hour
-    core_s = models_s * REFERENCE_GFLOPS / measure_gflops() + recorded_h * decode_s
+    core_s = models_s * REFERENCE_GFLOPS / measure_gflops() + (recorded_h + heard_h) * decode_s
     n_segments = sum(len(fact.segments) for fact in sound)
     n_bytes = n_segments * (BYTES_PER_ROW + BYTES_PER_SEGMENT) + len(sound) * BYTES_PER_DOCUMENT
     return Estimate(core_s / n_cores(), n_bytes, n_cores())
