@@ -1,7 +1,7 @@
 """Runs that were evaluated on the same folds, side by side."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -162,11 +162,28 @@ def _check_alike(first: _Run, other: _Run, targets: Sequence[str]) -> None:
     if same_folds and same_labels and other.groups == first.groups:
         return
     what = "folds" if not same_folds else "groups" if same_labels else "labels"
+    apart = "; ".join(_differences(first, other))
     raise HilbertError(
-        f"{first.name} and {other.name} were not evaluated on the same {what}; fit both from one"
-        " generation of the store with the same --folds, --repeats and --seed, and the same"
-        f" --target first (--generation {first.summary['generation']} is that of {first.name})"
+        f"{first.name} and {other.name} were not evaluated on the same {what}"
+        + (f" ({apart})" if apart else "")
+        + "; fit both from one generation of the store with the same --folds, --repeats, --seed,"
+        " --splits, --speakers and encoders, and the same --target first"
+        f" (--generation {first.summary['generation']} is that of {first.name})"
     )
+
+
+def _differences(first: _Run, other: _Run) -> Iterator[str]:
+    """What of two runs is known to differ, one part each."""
+    if first.groups.keys() != other.groups.keys():
+        n, shared = len(other.groups), len(first.groups.keys() & other.groups.keys())
+        yield f"{len(first.groups)} documents and {n}, {shared} of them shared"
+    for name, what in (
+        ("speakers_named", "speakers"), ("splits", "splits"), ("folds", "folds"),
+        ("target", "target"), ("generation", "generation"),
+    ):  # fmt: skip
+        own, others = first.summary.get(name), other.summary.get(name)
+        if own != others:
+            yield f"{what} {own} and {others}"
 
 
 def _names(runs: Sequence[Path]) -> list[str]:

@@ -122,7 +122,7 @@ def test_a_baseline_of_each_run(runs: Path) -> None:
         (["one"], "name two runs or more"),
         (["one", "nothing"], "nothing is not a run"),
         (["one", "other"], "one predicts mood, other predicts other"),
-        (["other", "both"], "other and both were not evaluated on the same folds"),
+        (["other", "both"], "not evaluated on the same folds (target other and mood+other)"),
         (
             ["one", "both", "--model", "forest"],
             "one has no model forest; it has: hilbert, majority",
