@@ -82,7 +82,8 @@ def command(
     elif dry_run:
         extract_output.echo(found.report, out)
     else:
-        click.echo(f"{len(found.ids)} documents scored; class probabilities are in {out}.")
+        where = f"class probabilities are in {out}" if found.ids else f"{out} is as it was"
+        click.echo(f"{common.counted(len(found.ids), 'document')} scored; {where}.")
         if not found.speakers.is_everyone:
             click.echo(f"Speakers scored, as in the run: {found.speakers}.")
         for name, reason in failed:

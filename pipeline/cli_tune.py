@@ -12,7 +12,7 @@ from hilbert.pipeline.cli_compare import comparison_as_json, echo_comparison
 from hilbert.pipeline.cli_fit import place_of
 from hilbert.pipeline.fit_flags import fit_flags, flagged_fit
 from hilbert.pipeline.progress import show_progress
-from hilbert.stages.fit.budget import Budget
+from hilbert.stages.fit.budget import Budget, minutes_of_search
 
 if TYPE_CHECKING:
     from hilbert.stages.fit.config import TrainConfig
@@ -56,9 +56,10 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
     project, options = flagged_fit()
     store = open_store(project.store)
     plan = plan_fit_of(store, options, place_of(project))
-    n_searches = len(folds_of_plan(plan, options)) + 1
-    budget = Budget(trials, minutes and minutes * options.workers / n_searches)
-    key = key_of(plan, options.train, tuning=asdict(budget))
+    n_folds = len(folds_of_plan(plan, options))
+    each = minutes and minutes_of_search(minutes, n_folds, options.workers)
+    budget = Budget(trials, each)
+    key = key_of(plan, options.train, tuning=asdict(Budget(trials, minutes)))
     folder = run_folder(project.runs, f"{plan.target}-tuning-{key[:8]}")
     train = on_device(options.train)
     tuned = TunedHilbert(train, budget, folder / "searches")
@@ -67,7 +68,7 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
         Variant("tuned", key, tuned),
     ]
     if dry_run:
-        _foretell(n_searches, trials, n_lacking(plan, variants, folder), as_json=as_json)
+        _foretell(n_folds + 1, trials, n_lacking(plan, variants, folder), as_json=as_json)
         return
     with show_progress("tune", unit="fits") as progress:
         found = compare_variants(store, plan, options, variants, folder, step=progress.reach)

@@ -24,6 +24,7 @@ from hilbert.pipeline.documents import (
 from hilbert.pipeline.extract import extract
 from hilbert.pipeline.extract_report import ExtractReport
 from hilbert.pipeline.languages import language_warnings
+from hilbert.pipeline.prediction_place import place_of_features
 from hilbert.pipeline.run_directory import (
     CONFIG_FILE,
     MODEL_FILE,
@@ -92,6 +93,8 @@ def predict(
 ) -> Predictions:
     """Extract what is missing, score it, and write one row a document to `out`.
 
+    Where no document can be scored, earlier predictions stay.
+
     Parameters
     ----------
     run_dir : Path
@@ -117,14 +120,15 @@ def predict(
     Raises
     ------
     HilbertError
-        If there is no such run, an encoder is not to be had or is not the run's own, or no
-        document can be scored.
+        If there is no such run, an encoder is not to be had or is not the run's own, or `out` or
+        the store beside it is something else.
     """
     run = read_run(run_dir)
     model = load_model(run_dir, choose_device(device))
     infos, segments, speakers = _recipe(run, run_dir.name)
+    classes = tuple(prediction_columns(model.targets))
+    store_path = place_of_features(out, corpus, run_dir, run, classes)
     encoders = [resolve_again(info, locations) for info in infos]
-    store_path = _own_store(out, run)
     lacks = any(d.audio and lacks_words(d) for d in corpus.documents)
     options = ExtractOptions(
         segments=segments,
@@ -141,7 +145,6 @@ def predict(
         *language_warnings(corpus, infos, made),
         *language_warnings(corpus, infos, made, report.languages),
     )
-    classes = tuple(prediction_columns(model.targets))
     if dry_run:
         nobody = np.empty((0, len(classes)))
         return Predictions((), classes, nobody, report, speakers, warnings)
@@ -149,7 +152,8 @@ def predict(
     scored, failed = _score(model, store, infos, speakers, report)
     warnings += _cut_otherwise(store, scored, infos, run)
     ids = tuple(d.id for d in corpus.documents if d.id in scored)
-    write_csv(out, ["id", *classes], ([name, *scored[name].tolist()] for name in ids))
+    if ids or not out.exists():
+        write_csv(out, ["id", *classes], ([name, *scored[name].tolist()] for name in ids))
     probabilities = np.array([scored[name] for name in ids]).reshape(len(ids), len(classes))
     report = replace(report, failed=failed)
     return Predictions(ids, classes, probabilities, report, speakers, warnings)
@@ -165,7 +169,7 @@ def _cut_otherwise(
     if not any(info.modality == "audio" for info in infos):
         return ()
     rows = [row for row in store.manifest().rows if row.id in scored]
-    told = None if run["segments"].get("method", "auto") == "auto" else {}
+    told: Mapping[str, int] | None = None if run["segments"].get("method", "auto") == "auto" else {}
     return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts", told))
 
 
@@ -203,25 +207,6 @@ def _recipe(
         return infos, SegmentConfig(**run["segments"]), choice_from_json(run.get("speakers"))
     except (KeyError, TypeError) as error:
         raise HilbertError(damaged(name, RUN_FILE)) from error
-
-
-def _own_store(out: Path, run: dict[str, Any]) -> Path:
-    """Where the features of this prediction go.
-
-    Raises
-    ------
-    HilbertError
-        If `out` cannot be a file, or the place holds the store the run was fitted from.
-    """
-    if not out.name or out.is_dir():
-        raise HilbertError(f"--out {out.name or out} is a folder; name a CSV file")
-    path = out.with_name(out.name + ".feats.zarr")
-    if path.exists() and open_store(path).identity == run.get("store_identity"):
-        raise HilbertError(
-            f"{path.name} is the store the run was fitted from, which predict never changes;"
-            " choose another --out"
-        )
-    return path
 
 
 def load_model(run_dir: Path, device: str) -> TrainedModel:

@@ -325,6 +325,45 @@ class TestPredict:
         assert "gone.wav" in done.stdout
         assert "lost.wav" in done.stdout
         assert out.read_text() == "id,high,low\n"
+        out.write_text("id,high,low\nearlier,0.5,0.5\n")
+        again = run("predict", str(run_dir), str(table), "--out", str(out),
+                    "--encoder", str(project.whisper), "--encoder", str(project.bert))  # fmt: skip
+        assert "0 documents scored" in again.stdout
+        assert "earlier" in out.read_text()
+
+    def test_nothing_but_predictions_is_written_over(self, project: Project, new: Path) -> None:
+        run_dir = self.run_dir(project)
+        other, link = project.folder / "notes.csv", project.folder / "link.csv"
+        other.write_text("id,high\na,1\n")
+        link.symlink_to(new)
+        for out, said in (
+            (new, "is read by this call"),
+            (link, "is read by this call"),
+            (new.parent / "n1.wav", "is read by this call"),
+            (run_dir / "predictions.csv", "lies in the run"),
+            (other, "holds no predictions of such a run"),
+        ):
+            before = out.read_bytes()
+            done = run("predict", str(run_dir), str(new), "--out", str(out))
+            assert done.exit_code == 1
+            assert said in done.stderr
+            assert "--encoder" not in done.stderr
+            assert out.read_bytes() == before
+            assert not out.with_name(out.name + ".feats.zarr").exists()
+
+    def test_a_store_of_others_is_not_pruned(self, project: Project, new: Path) -> None:
+        run_dir, out = self.run_dir(project), project.folder / "p.csv"
+        locations = ("--encoder", str(project.whisper), "--encoder", str(project.bert))
+        command = ("predict", str(run_dir), str(new), "--out", str(out), *locations)
+        assert run(*command).exit_code == 3
+        out.unlink()
+        assert run(*command).exit_code == 3  # of the same documents
+        out.unlink()
+        new.write_text(new.read_text().replace("zeta", "eta"))
+        done = run(*command)
+        assert done.exit_code == 1
+        assert "(1, such as zeta)" in done.stderr
+        assert "zeta" in hilbert.open_store(project.folder / "p.csv.feats.zarr").documents()
 
     def test_the_store_of_the_fit_is_never_written_to(self, project: Project, new: Path) -> None:
         run_dir = self.run_dir(project)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hilbert.stages.fit import tuning
-from hilbert.stages.fit.budget import Budget
+from hilbert.stages.fit.budget import Budget, minutes_of_search
 from hilbert.stages.fit.config import TrainConfig
 from hilbert.stages.fit.splits import inner_splits
 from hilbert.stages.fit.targets import Question
@@ -123,3 +123,10 @@ def test_time_ends_a_search(tmp_path: Path) -> None:
 def test_a_budget_of_nothing(values: dict[str, float], message: str) -> None:
     with pytest.raises(FitError, match=message):
         Budget(**values)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5, 16, 64])
+def test_all_searches_together_take_what_was_allowed(workers: int) -> None:
+    each = minutes_of_search(30.0, 5, workers)
+    rounds = [each] * -(-5 // workers)
+    assert sum(rounds) + each == pytest.approx(30.0)  # the last in all documents
