@@ -13,7 +13,8 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from hilbert.pipeline.project import Project
+    from hilbert.stages.report.words import counted as counted
+from hilbert.pipeline.project import Project
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -162,11 +163,6 @@ def is_given(name: str) -> bool:
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on one line; NaN as null."""
     click.echo(json.dumps(_finite(value), allow_nan=False))
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: ``1 document``, ``2 documents``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def seconds_since_start() -> float:

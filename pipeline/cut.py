@@ -78,7 +78,12 @@ def _is_cut_by_speech(turns: Sequence[Turn] | None, config: SegmentConfig) -> bo
 
 def _speech_of(document: Document, duration_s: Seconds, config: SegmentConfig) -> tuple[Span, ...]:
     stretches = kept_of(document, duration_s)
-    found = speech_regions(Path(document.audio or ""), stretches, config.speech)
+    try:
+        found = speech_regions(Path(document.audio or ""), stretches, config.speech)
+    except DocumentError:
+        if config.method == "vad":
+            raise
+        return ()  # silent or broken, as who encodes it finds out; its texts may be sound
     if stretches and not found and config.method == "vad":
         raise DocumentError(
             "nobody speaks in the audio that is kept, as far as the detector tells; lower"

@@ -79,7 +79,7 @@ def fit(
             "store_identity": store.identity,
             "generation": plan.generation,
             "speakers": plan.speakers.as_json(),
-            "cuts": dict(plan.cuts),
+            "cuts": plan.cuts,
             "speakers_named": str(plan.speakers),
             "warnings": [*plan.warnings, *describe_gaps(fitted.chosen, plan.manifest)],
             "seconds": time.monotonic() - started,

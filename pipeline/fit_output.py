@@ -8,6 +8,7 @@ import click
 
 from hilbert.pipeline import cli_common as common
 from hilbert.pipeline import fit_words
+from hilbert.stages.report.words import size_of
 
 if TYPE_CHECKING:
     from hilbert.pipeline.fit_plan import FitPlan
@@ -41,8 +42,7 @@ def echo(run_dir: Path, summary: Mapping[str, Any]) -> None:
         click.echo(line)
     click.echo()
     speakers = f"; speakers: {summary['speakers_named']}" if summary.get("speakers") else ""
-    click.echo(f"{summary['target']}: {summary['documents']} documents, {summary['groups']} groups,"
-               f" {summary['folds']} folds{speakers}")  # fmt: skip
+    click.echo(f"{summary['target']}: {size_of(summary)}{speakers}")
     for part in fit_words.each_target(summary):
         _echo_scores(part, named=bool(summary.get("targets")))
     if recall := summary["recall"]:
@@ -130,7 +130,8 @@ def _details(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines.append(f"\nAUPRC of the rarest class, {rarest} (prevalence"
                      f" {_number(shares[rarest])}): {scores}")  # fmt: skip
     if own["undefined_folds"]:
-        lines.append(f"The AUC is undefined in {own['undefined_folds']} folds, which are left out.")
+        n = common.counted(own["undefined_folds"], "fold")
+        lines.append(f"The AUC is undefined in {n}, left out of its mean.")
     return lines
 
 

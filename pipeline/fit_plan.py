@@ -127,8 +127,8 @@ class FitPlan:
         Whether it is there already, so that nothing would be done.
     transcribe : mapping, optional
         How transcripts were made of the documents that had none.
-    cuts : mapping of str to int
-        Numbers of documents by what their audio was cut, where audio is used.
+    cuts : mapping of str to int, optional
+        Numbers of documents by what their audio was cut; None if the store does not tell.
     """
 
     target: str
@@ -145,7 +145,7 @@ class FitPlan:
     run_dir: Path
     up_to_date: bool
     transcribe: Mapping[str, Any] | None = None
-    cuts: Cuts = field(default_factory=dict)
+    cuts: Cuts | None = None
 
     @property
     def generation(self) -> int:
@@ -192,9 +192,9 @@ def plan_fit(
         {info.modality for info in encoders},
     )
     hears = any(info.modality == "audio" for info in encoders)
-    cuts = cuts_of(summaries[row.id] for row in rows if row.id in summaries) if hears else {}
+    cuts = cuts_of(summaries[row.id] for row in rows if row.id in summaries)
     warnings = (
-        *heard, *describe_cuts(cuts),
+        *heard, *describe_cuts(cuts if hears else {}),
         *check_splits(documents, options.splits, split_column(rows)),
     )  # fmt: skip
     for name, values in subgroup_columns(rows, options).items():
@@ -209,7 +209,7 @@ def plan_fit(
         check_free(run_dir, overwrite=place.overwrite)
     return FitPlan(target, key, components, manifest, encoders, rows, documents,
                    left_out, segments, options.speakers, warnings, run_dir,
-                   up_to_date, transcribe, cuts)  # fmt: skip
+                   up_to_date, transcribe, cuts or None)  # fmt: skip
 
 
 def _check_names(documents: DocumentSet) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hilbert.stages.report.words import counted
+
 UNAUDITED = (
     "Shortcuts were not looked for; --audit does: durations and counts alone, permuted labels,"
     " each modality alone, and what other speakers say."
@@ -108,11 +110,13 @@ def withheld(modality: str, cost: Mapping[str, Any]) -> str:
 def subgroup(column: str, value: str, found: Mapping[str, Any]) -> str:
     """One line on HILBERT in a subgroup."""
     own = found["models"]["hilbert"]
+    undefined = own["undefined_folds"]
     return (
-        f"{column} {value}: {found['documents']} documents, {found['groups']} groups,"
+        f"{column} {value}: {counted(found['documents'], 'document')},"
+        f" {counted(found['groups'], 'group')},"
         f" macro AUC {_with_interval(own, 'auc_macro')},"
         f" balanced accuracy {_with_interval(own, 'balanced_accuracy')}"
-        + (f"; undefined in {own['undefined_folds']} folds." if own["undefined_folds"] else ".")
+        + (f"; undefined in {counted(undefined, 'fold')}." if undefined else ".")
     )
 
 

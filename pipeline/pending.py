@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hilbert.pipeline.corpus import Corpus
-from hilbert.pipeline.cut import config_of, must_hear
+from hilbert.pipeline.cut import config_of, cut_document, must_hear, reason_of
 from hilbert.pipeline.plan import Work
 from hilbert.pipeline.session import Session
 from hilbert.stages.extract.recordings.audio import probe
@@ -20,14 +20,16 @@ from hilbert.store.types import Document, EncoderInfo, Seconds
 
 def set_aside(session: Session, works: Sequence[Work]) -> list[Work]:
     """The works that can be cut in this run; those that must be heard first are noted."""
-    config = session.options.segments
-    if not session.options.dry_run or not config.may_detect:
+    if not session.options.dry_run:
         return list(works)
-    heard = [_must_hear(work.document, config_of(work, session)) for work in works]
-    for work, hear in zip(works, heard, strict=True):
-        if hear:
-            note(session, work.document)
-    return [work for work, hear in zip(works, heard, strict=True) if not hear]
+    found = []
+    for work in works:
+        config = config_of(work, session)
+        if _must_hear(work.document, config):
+            _note(session, work.document, config)
+        else:
+            found.append(work)
+    return found
 
 
 def _must_hear(document: Document, config: SegmentConfig) -> bool:
@@ -37,12 +39,13 @@ def _must_hear(document: Document, config: SegmentConfig) -> bool:
         return False  # told when it is cut
 
 
-def note(session: Session, document: Document) -> None:
-    """Note that a document would be cut anew; it fails if its recording cannot be read."""
+def _note(session: Session, document: Document, config: SegmentConfig) -> None:
+    """Note that a document would be cut anew, or that it cannot be, whatever is heard."""
     try:
+        cut_document(document, config, detect=False)
         session.pending[document.id] = kept_seconds(document)
-    except DocumentError as error:
-        session.failures.setdefault(document.id, str(error))
+    except (DocumentError, OSError) as error:
+        session.failures.setdefault(document.id, reason_of(error))
 
 
 def kept_seconds(document: Document) -> Seconds:

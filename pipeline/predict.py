@@ -170,7 +170,7 @@ def _cut_otherwise(
         return ()
     rows = [row for row in store.manifest().rows if row.id in scored]
     told: Mapping[str, int] | None = None if run["segments"].get("method", "auto") == "auto" else {}
-    return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts", told))
+    return foreign_cuts(cuts_of(summaries_of(store, rows).values()), run.get("cuts") or told)
 
 
 def _score(

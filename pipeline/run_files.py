@@ -141,6 +141,7 @@ def _summary(fitted: Fitted) -> dict[str, Any]:
         "transcribe": fitted.chosen.transcribe,
         "splits": fitted.splits,
         "folds": len(fitted.folds),
+        "tested": len({int(i) for fold in fitted.folds for i in fold.test}),
         "folds_digest": folds_digest(fitted.folds, documents.ids),
         "recall": _recall(fitted.found.recalls),
     }

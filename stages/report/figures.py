@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, roc_auc_score, roc_curve
 
@@ -111,6 +112,7 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
         axes.plot(epochs, median, color=COLOURS[1], linewidth=1.6)
         axes.set_title(name, fontsize=9, color=INK, parse_math=False)
         axes.set_xlabel("epoch", fontsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=7)
         axes.grid(color=GRID, linewidth=0.5)
     save_figure(figure, path)

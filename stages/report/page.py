@@ -6,6 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hilbert.stages.report.words import size_of
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 52rem; margin: 2rem auto;
        padding: 0 1rem; }
@@ -71,7 +73,7 @@ def make_page(
         f"<style>{_STYLE}</style><h1>{title}</h1>",
         *(_verdict(section, named=len(sections) > 1) for section in sections),
         *(f"<p>{escape(sentence)}</p>" for sentence in findings),
-        f"<p>{run['documents']} documents, {run['groups']} groups, {run['folds']} folds.</p>",
+        f"<p>{size_of(run)}.</p>",
         *(part for section in sections for part in _section(section, named=len(sections) > 1)),
         *(f"<p>{escape(note)}</p>" for note in _notes(run)),
         "<h2>Training</h2>",

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import hilbert
 from hilbert.pipeline.plan import Cutting, Inputs
@@ -122,6 +124,26 @@ def audio_of(project: Project) -> dict[str, list[tuple[float | None, float | Non
         name: [(s.start_s, s.end_s) for s in store.segments(name) if s.modality == "audio"]
         for name in ("alone", "words")
     }
+
+
+def test_silence_costs_the_audio_alone_and_a_dry_run_tells_what_cannot_be(
+    project: Project,
+) -> None:
+    soundfile.write(project.folder / "silent.wav", np.zeros(32_000, np.float32), 16_000)
+    silent = {"audio": "silent.wav", "mood": "low"}
+    project.write_table(
+        [
+            {"id": "words", "text": "Said, not heard.", **silent},
+            {"id": "late", "start": 9, **silent},
+        ]
+    )
+    foretold = project.extract("--dry-run", expect=3)
+    assert [failed["id"] for failed in foretold["failed"]] == ["late"]
+    done = project.extract(expect=3)
+    assert done["encoded"] == {"tiny-whisper": 0, "tiny-bert": 1}
+    reasons = {failed["id"]: failed["reason"] for failed in done["failed"]}
+    assert "silent" in reasons["words"]
+    assert "leave nothing" in reasons["late"] or "beyond" in reasons["late"]
 
 
 @needs_weights
