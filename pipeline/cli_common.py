@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from hilbert.stages.report.words import counted as counted
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from hilbert.stages.report.words import counted as counted
-from hilbert.pipeline.project import Project
+    from hilbert.pipeline.project import Project
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

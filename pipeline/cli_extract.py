@@ -112,11 +112,11 @@ from hilbert.store.feature_store import encoders_at
     "Cut audio by turns, into windows, or where somebody speaks (vad); auto: turns, else vad.",
     type=click.Choice(["auto", "turns", "windows", "vad"]),
 )
-@option("--vad-threshold", SegmentConfig, "vad_threshold", "vad: probability that is speech.")
-@option("--min-speech-s", SegmentConfig, "min_speech_s", "vad: shorter sounds are no speech.")
-@option("--min-silence-s", SegmentConfig, "min_silence_s", "vad: shorter pauses end no region.")
-@option("--speech-pad-s", SegmentConfig, "speech_pad_s", "vad: added at both ends of a region.")
-@option("--window-s", SegmentConfig, "window_s", "Window of audio where no times are known.")
+@option("--vad-threshold", SegmentConfig, "vad_threshold", "vad, auto: probability of speech.")
+@option("--min-speech-s", SegmentConfig, "min_speech_s", "vad, auto: shorter is no speech.")
+@option("--min-silence-s", SegmentConfig, "min_silence_s", "vad, auto: shorter ends no region.")
+@option("--speech-pad-s", SegmentConfig, "speech_pad_s", "vad, auto: added to a region's ends.")
+@option("--window-s", SegmentConfig, "window_s", "Window of audio where nobody speaks.")
 @option("--max-s", SegmentConfig, "max_s", "Longer turns are split.")
 @option("--min-s", SegmentConfig, "min_s", "Shorter turns are merged with their speaker's next.")
 @option("--max-gap-s", SegmentConfig, "max_gap_s", "But not over a pause longer than this.")

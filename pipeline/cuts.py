@@ -9,12 +9,15 @@ from hilbert.store.segment_table import Cut, SegmentSummary
 Cuts = Mapping[str, int]
 """Numbers of documents with audio by how it was cut, see `Cut`."""
 
+RARE = 0.05
+"""Share of the documents of a run below which it did not learn of a way of cutting."""
+
 _WORDS: Mapping[str, str] = {
     "turns": "by the times of their transcripts",
     "speech": "where somebody speaks",
     "windows": "into windows, as no speech was found or asked for",
 }
-_ALIKE = "`hilbert extract --segment vad` cuts all alike"
+_ALIKE = "`hilbert extract --segment vad` cuts all alike, and fails where nobody speaks"
 
 
 def cuts_of(summaries: Iterable[SegmentSummary]) -> Cuts:
@@ -35,7 +38,7 @@ def describe_cuts(cuts: Cuts) -> tuple[str, ...]:
 
 
 def foreign_cuts(cuts: Cuts, fitted: Cuts | None) -> tuple[str, ...]:
-    """A sentence for each way that documents were cut and none of those fitted was.
+    """A sentence for each way that documents were cut and hardly any of those fitted was.
 
     Parameters
     ----------
@@ -52,11 +55,12 @@ def foreign_cuts(cuts: Cuts, fitted: Cuts | None) -> tuple[str, ...]:
         )
     if not fitted:
         return ()
-    usual = " or ".join(_WORDS[cut] for cut in fitted)
+    known = [cut for cut, n in fitted.items() if n >= RARE * sum(fitted.values())]
+    usual = " or ".join(_WORDS[cut] for cut in known)
     return tuple(
         f"the audio of {n} document{'s' * (n > 1)} was cut {_WORDS[cut]}, while the run was fitted"
         f" on audio cut {usual}: the probabilities may be off (docs/evidence.md); prepare"
         f" transcripts as those of the run, or fit one whose documents are cut alike: {_ALIKE}"
         for cut, n in cuts.items()
-        if cut not in fitted
+        if cut not in known
     )

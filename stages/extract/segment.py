@@ -1,8 +1,9 @@
 """Cut a document into segments: what one feature vector stands for.
 
 Where every turn has times, the turns decide: their spans are the audio segments, their texts the
-text segments. Where none is known, audio and text are cut into windows, each for itself. Instead,
-the audio may always be cut into windows, or into the regions in which somebody speaks. No text
+text segments. Where none is known, the audio is cut into the regions in which somebody speaks, or
+where nobody does into windows, and the text into windows of its own. Instead, the audio may always
+be cut into either. No text
 segment ever holds two speakers' turns, and none reaches over a stretch that the corpus excludes.
 """
 

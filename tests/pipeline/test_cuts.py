@@ -17,6 +17,8 @@ QUICK = ("--folds", "2", "--repeats", "1", "--epochs", "1", "--min-steps", "1", 
 
 def test_what_is_said() -> None:
     assert describe_cuts({"turns": 8}) == foreign_cuts({"turns": 1}, {"turns": 8}) == ()
+    assert foreign_cuts({"speech": 1}, {"turns": 30, "speech": 2}) == ()
+    assert len(foreign_cuts({"speech": 1}, {"turns": 30, "speech": 1})) == 1
     assert foreign_cuts({"speech": 1}, {}) == ()  # of texts alone
     assert foreign_cuts({"turns": 1}, None) == ()
     assert "earlier version" in "".join(foreign_cuts({"speech": 1}, None))
