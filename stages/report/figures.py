@@ -112,7 +112,7 @@ def draw_losses(path: Path, curves: Mapping[str, NDArray[np.float64]], title: st
         axes.plot(epochs, median, color=COLOURS[1], linewidth=1.6)
         axes.set_title(name, fontsize=9, color=INK, parse_math=False)
         axes.set_xlabel("epoch", fontsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.tick_params(labelsize=7)
         axes.grid(color=GRID, linewidth=0.5)
     save_figure(figure, path)

@@ -26,7 +26,9 @@ def draw_reliability(path: Path, bins: Sequence[Mapping[str, Any]], title: str) 
     axes.vlines(x, *zip(*bands, strict=True), color=COLOURS[0], alpha=0.25, linewidth=6)
     axes.plot(x, [point["accuracy"] for point in bins], "o-", color=COLOURS[1], linewidth=1.6)
     for point in bins:
-        place = (point["confidence"], 0.01)
+        # at the foot, unless the marker of the point is there
+        height = 0.01 if point["accuracy"] > 0.05 else point["accuracy"] + 0.03
+        place = (point["confidence"], height)
         axes.annotate(f"{point['n']:.0f}", place, ha="center", fontsize=7, color=INK)
     axes.set(xlabel="probability of the predicted class (bars: 95 % if it were true; below: n)",
              ylabel="share that was right", xlim=(0, 1), ylim=(0, 1), aspect="equal")  # fmt: skip
