@@ -33,8 +33,8 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
 
     Says first what the search is worth: HILBERT with options that were searched inside each
     training part, on the folds of `hilbert fit`, against HILBERT as it is. Then it searches once
-    more in all documents and prints the options for hilbert.toml. A call that was stopped goes
-    on where it was.
+    more in all documents and prints the options for hilbert.toml. A call that was stopped, or one
+    with more trials or minutes, goes on where it was.
     """
     import numpy as np
 
@@ -58,14 +58,15 @@ def command(trials: int, minutes: float | None, dry_run: bool, as_json: bool, **
     plan = plan_fit_of(store, options, place_of(project))
     n_folds = len(folds_of_plan(plan, options))
     each = minutes and minutes_of_search(minutes, n_folds, options.workers)
-    budget = Budget(trials, each)
-    key = key_of(plan, options.train, tuning=asdict(Budget(trials, minutes)))
-    folder = run_folder(project.runs, f"{plan.target}-tuning-{key[:8]}")
+    # neither the budget nor the workers: a call with more of them goes on with the trials there
+    folder = run_folder(project.runs, f"{plan.target}-tuning-{plan.key[:8]}")
     train = on_device(options.train)
-    tuned = TunedHilbert(train, budget, folder / "searches")
+    tuned = TunedHilbert(train, Budget(trials, each), folder / "searches")
     variants = [
         Variant("hilbert", key_of(plan, options.train), HilbertModel(train)),
-        Variant("tuned", key, tuned),
+        Variant(
+            "tuned", key_of(plan, options.train, tuning=asdict(Budget(trials, minutes))), tuned
+        ),
     ]
     if dry_run:
         _foretell(n_folds + 1, trials, n_lacking(plan, variants, folder), as_json=as_json)

@@ -22,8 +22,12 @@ from hilbert.store.errors import FitError
 if TYPE_CHECKING:
     import optuna
 
+    Trials = list[optuna.trial.FrozenTrial]
+
 INNER_PARTS = 3
 """Parts of the training documents by which options are judged."""
+N_RANDOM = 6
+"""Trials that are drawn at random, the given options among them, before any is learnt from."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class TunedHilbert:
     budget : Budget
         Of one search.
     journals : Path
-        Folder that keeps the trials of each search, so that one that was stopped goes on.
+        Folder that keeps the trials of each search, so that one that was stopped, or is given
+        a larger budget, goes on.
     name : str
     """
 
@@ -164,7 +169,7 @@ def _search(
     journal: Path,
     seed: int,
 ) -> TrainConfig:
-    """The options with the highest score; a search that was stopped goes on from its journal."""
+    """The options with the highest score; a search that ended goes on from its journal."""
     try:
         import optuna
         from optuna.storages import JournalStorage
@@ -183,28 +188,37 @@ def _search(
         )
     for stale in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # left by a kill
         study.tell(stale.number, state=optuna.trial.TrialState.FAIL)
-    while (done := len(_complete(study))) < budget.trials and _minutes(study) < (
-        budget.minutes or np.inf
-    ):
-        # a sampler of its own for each trial: how often a search was stopped changes nothing
+    while not _is_spent(budget, scored := _scored(study)):
+        # a sampler of its own for each trial, which knows of no budget: neither how often a search
+        # was stopped nor how long it was meant to be changes any trial
         study.sampler = optuna.samplers.TPESampler(
-            seed=int(np.random.SeedSequence([seed, done]).generate_state(1)[0]),
-            n_startup_trials=max(4, budget.trials // 3),
+            seed=int(np.random.SeedSequence([seed, len(scored)]).generate_state(1)[0]),
+            n_startup_trials=N_RANDOM,
         )
-        if not done:
+        if not scored:
             study.enqueue_trial(_point(config))
         trial = study.ask()
         found = score(suggest(trial, config))
         study.tell(trial, found if np.isfinite(found) else 0.0)
-    return suggest(optuna.trial.FixedTrial(study.best_params), config)  # type: ignore[arg-type]
+    best = max(_paid_for(budget, _scored(study)), key=lambda trial: trial.value or 0.0)
+    return suggest(optuna.trial.FixedTrial(best.params), config)  # type: ignore[arg-type]
 
 
-def _complete(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
-    """Trials that were scored."""
+def _scored(study: "optuna.Study") -> "Trials":
+    """Trials that were scored, in order."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
 
 
-def _minutes(study: "optuna.Study") -> float:
-    """Minutes spent on trials that were scored."""
-    spent = (trial.duration for trial in _complete(study))
-    return sum(duration.total_seconds() for duration in spent if duration) / 60
+def _is_spent(budget: Budget, scored: "Trials") -> bool:
+    """Whether a search with these trials is over."""
+    spent = sum(trial.duration.total_seconds() for trial in scored if trial.duration) / 60
+    return len(scored) >= budget.trials or spent >= (budget.minutes or np.inf)
+
+
+def _paid_for(budget: Budget, scored: "Trials") -> "Trials":
+    """The first trials, those after which a search of this budget is over.
+
+    A search that was given more before has more of them.
+    """
+    lengths = (n for n in range(len(scored)) if _is_spent(budget, scored[:n]))
+    return scored[: next(lengths, len(scored))]

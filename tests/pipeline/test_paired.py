@@ -136,12 +136,18 @@ def test_a_variant_that_is_none(arguments: list[str]) -> None:
 
 def test_a_search_goes_on_where_it_was(arguments: list[str], evaluated: list[str]) -> None:
     pytest.importorskip("optuna", reason="Optuna is not installed: pip install '.[tune]'")
-    found = last("tune", *arguments, "--trials", "2")
+    arguments = [*arguments, "--folds", "2", "--repeats", "1"]
+    fewer = last("tune", *arguments, "--trials", "1")
     assert evaluated == ["hilbert", "tuned"]
-    journals = sorted(Path(found["folder"], "searches").glob("*.journal"))
-    assert len(journals) == 7  # of six folds, and of all documents
+    journals = sorted(Path(fewer["folder"], "searches").glob("*.journal"))
+    evaluated.clear()
+    found = last("tune", *arguments, "--trials", "2")  # more of the same searches
+    assert (found["folder"], evaluated) == (fewer["folder"], ["tuned"])
+    assert len(journals) == 3  # of two folds, and of all documents
     before = [n_trials(journal) for journal in journals]
-    assert before == [2] * 7
+    assert before == [2] * 3
+    planned = last("tune", *arguments, "--trials", "2", "--workers", "2", "--dry-run")
+    assert planned["to_evaluate"] == 0
     Path(found["folder"], "tuned.json").unlink()
     evaluated.clear()
     again = last("tune", *arguments, "--trials", "2")

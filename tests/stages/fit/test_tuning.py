@@ -68,6 +68,23 @@ def test_stopping_changes_nothing(tmp_path: Path) -> None:
     assert found == whole
 
 
+def test_a_search_that_is_given_more_goes_on(tmp_path: Path) -> None:
+    """It ends as one that was given as much at once, and one of less is judged by its own."""
+    tried: list[TrainConfig] = []
+
+    def score(config: TrainConfig) -> float:
+        tried.append(config)
+        return -abs(config.model.dropout - 0.3) - abs(np.log10(config.lr) + 3)
+
+    few, many = search(score, tmp_path / "few", 8), search(score, tmp_path / "many", 16)
+    assert few != many
+    tried.clear()
+    assert search(score, tmp_path / "few", 16) == many
+    assert len(tried) == 8
+    assert search(score, tmp_path / "few", 8) == few
+    assert len(tried) == 8
+
+
 def test_the_test_documents_change_no_choice(tmp_path: Path) -> None:
     labels = DOCUMENTS.labels.copy()
     labels[TEST] = 1 - labels[TEST]
