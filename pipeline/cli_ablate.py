@@ -57,6 +57,9 @@ def command(only: tuple[str, ...], dry_run: bool, as_json: bool, **_: object) ->
         common.print_json({**comparison_as_json(found), "folder": str(folder)})
         return
     echo_comparison(found)
+    if found.unchanged:
+        names = ", ".join(found.unchanged)
+        click.echo(f"Never on in these fits, so that leaving it out tells nothing: {names}.")
     click.echo(f"The variants are in {folder}.")
 
 

@@ -1,6 +1,7 @@
 """Flags of `hilbert compare`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ def comparison_as_json(found: "Comparisons") -> dict[str, Any]:
         "folds_digest": found.folds_digest,
         "targets": [_target_as_json(one) for one in found.targets],
         "not_compared": dict(found.not_compared),
+        "unchanged": list(found.unchanged),
     }
 
 
@@ -64,21 +66,24 @@ def echo_comparison(found: "Comparisons") -> None:
     for number, one in enumerate(found.targets):
         if number:
             click.echo()
-        _echo_target(one)
+        _echo_target(one, found.unchanged)
     for target, names in found.not_compared.items():
         click.echo(f"Not compared: {target}, which of these runs {', '.join(names)} alone predict.")
 
 
-def _echo_target(found: "Comparison") -> None:
+def _echo_target(found: "Comparison", unchanged: Sequence[str]) -> None:
     width = max(len(model.name) for model in found.models) + 2
     click.echo(f"{found.target}: macro AUC, and difference from {found.models[0].name}")
     for model, difference in zip(found.models, (None, *found.differences), strict=True):
         low, high = model.auc_macro_ci
         line = f"{model.name:<{width}}{_number(model.auc_macro)} [{_number(low)}, {_number(high)}]"
-        if difference is not None:
+        if model.name in unchanged:
+            line += "   made no difference: equal to the last bit"
+        elif difference is not None:
             line += f"   {difference.mean:+.3f} {_interval(difference)}"
         click.echo(line.rstrip())
-    told = [d for d in found.differences if not math.isnan(d.low)]
+    others = zip(found.models[1:], found.differences, strict=True)
+    told = [d for m, d in others if m.name not in unchanged and not math.isnan(d.low)]
     if told and not any(d.low > 0 or d.high < 0 for d in told):
         click.echo("No difference is told from zero.")
 

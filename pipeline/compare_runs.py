@@ -78,11 +78,14 @@ class Comparisons:
     targets : tuple of Comparison
     not_compared : mapping of str to sequence of str
         Targets that some runs lack, with the names of those that have them.
+    unchanged : tuple of str
+        Models whose every score, of all targets, is that of the first to the last bit.
     """
 
     folds_digest: str
     targets: tuple[Comparison, ...]
     not_compared: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unchanged: tuple[str, ...] = ()
 
 
 Cells = Mapping[str, str | None]

@@ -110,7 +110,14 @@ def compare_variants(
             )
             for asked in plan.documents.asked
         ),
+        unchanged=_unchanged(kept),
     )
+
+
+def _unchanged(scores: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Models that predict what the first does: the Brier score is one of the probabilities."""
+    first, *others = scores
+    return tuple(name for name in others if scores[name] == scores[first])
 
 
 def read_documents(store: FeatureStore, plan: FitPlan) -> DocumentSet:

@@ -82,6 +82,18 @@ def test_two_folds_have_an_interval(arguments: list[str]) -> None:
     assert found[0] == found[1]
 
 
+def test_a_part_that_was_never_on_is_told_from_one_that_makes_no_difference(
+    arguments: list[str],
+) -> None:
+    """The CKA takes more documents than a fold has; the balance changes probabilities."""
+    few = [*arguments, "--folds", "2", "--repeats", "1", "--only", "no-cka", "--only", "no-balance"]
+    told = run("ablate", *few).stdout
+    (line,) = (line for line in told.splitlines() if line.startswith("no-cka"))
+    assert line.endswith("]   made no difference: equal to the last bit")
+    assert "leaving it out tells nothing: no-cka.\n" in told
+    assert last("ablate", *few)["unchanged"] == ["no-cka"]
+
+
 def test_the_whole_is_the_run_s_if_there_is_one(arguments: list[str], evaluated: list[str]) -> None:
     fitted = last("fit", *arguments)
     found = last("ablate", *arguments, "--only", "no-contrast")
